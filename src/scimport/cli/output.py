@@ -1,0 +1,104 @@
+"""What commands print: people's text on stderr when stdout carries JSON, and tables that fit a terminal."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from scimport.model import Problem, RunSummary, Severity
+
+_COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "blue"}
+
+
+class Output:
+    """Where a command prints.
+
+    Args:
+        as_json: Whether stdout carries exactly one JSON document; text then goes to stderr.
+    """
+
+    def __init__(self, *, as_json: bool = False) -> None:
+        self.as_json = as_json
+        self.console = Console(stderr=as_json, highlight=False, soft_wrap=True)
+
+    def say(self, text: str) -> None:
+        """Print a line for people."""
+        self.console.print(escape(text))
+
+    def json(self, document: object) -> None:
+        """Print the one JSON document, if it was asked for."""
+        if self.as_json:
+            import orjson  # noqa: PLC0415 - most commands print text
+
+            options = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS
+            sys.stdout.write(orjson.dumps(document, option=options, default=str).decode())
+
+    def problems(self, problems: Iterable[Problem], *, show_values: bool = False) -> None:
+        """Print problems, each with its place, code, message and what to do next."""
+        for problem in problems:
+            colour = _COLOURS[problem.severity]
+            about = " ".join(filter(None, (problem.place, problem.key and f"[{problem.key}]", problem.field)))
+            start = f"{escape(about)}: " if about else ""
+            value = f" ({problem.value})" if show_values and problem.value else ""
+            self.console.print(
+                f"{start}[{colour}]{problem.severity} {problem.code}[/]: {escape(problem.message + value)}"
+            )
+            if problem.hint:
+                self.console.print(f"  {escape(problem.hint)}", style="dim")
+
+    def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+        """Print a table; numbers to the right."""
+        table = Table(title=title or None, title_justify="left")
+        rows = [tuple(row) for row in rows]
+        for n, column in enumerate(columns):
+            numeric = bool(rows) and all(isinstance(row[n], int | float) for row in rows)
+            table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+        for row in rows:
+            table.add_row(*(escape(_cell(value)) for value in row))
+        self.console.print(table, soft_wrap=False)
+
+    def summary(self, summary: RunSummary) -> None:
+        """Print what one run came to."""
+        plan, delivery = summary.plan, summary.delivery
+        counts = {
+            "read": plan.read,
+            "out of scope": plan.out_of_scope,
+            "invalid": plan.invalid,
+            "unchanged": plan.unchanged,
+            "joiners": plan.joiners,
+            "movers": plan.movers,
+            "leavers": plan.leavers,
+            "accepted": delivery.accepted,
+            "rejected": delivery.rejected,
+            "calls": delivery.calls,
+        }
+        title = f"{summary.pipeline}  {summary.run_id}  {summary.seconds:.1f} s"
+        self.table(title, list(counts), [list(counts.values())])
+        if plan.held_back:
+            self.say(f"{plan.held_back} more people are left for the next run (--limit).")
+        if summary.problems_file:
+            self.say(f"Problems: {summary.problems_file}  (scimport problems {summary.run_id})")
+
+
+def run_document(summary: RunSummary) -> dict[str, Any]:
+    """A run as ``--json`` prints it: one flat object."""
+    document = dataclasses.asdict(summary)
+    plan, delivery = document.pop("plan"), document.pop("delivery")
+    ends = {name: document.pop(name) for name in ("seconds", "problems_file")}
+    return document | plan | delivery | ends
+
+
+def problem_document(problem: Problem, *, show_values: bool = False) -> dict[str, Any]:
+    """A problem as ``--json`` prints it."""
+    masked = problem.value if show_values else "***" if problem.value else ""
+    return dataclasses.asdict(problem) | {"value": masked}
+
+
+def _cell(value: object) -> str:
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)

@@ -1,0 +1,45 @@
+"""``scimport problems``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from scimport.cli import options
+from scimport.cli.output import Output, problem_document
+from scimport.codes import Code
+from scimport.errors import UsageError
+from scimport.model import Problem
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("problems")(problems)
+
+
+def problems(
+    context: typer.Context,
+    run: Annotated[
+        str, typer.Argument(metavar="RUN", help="Id of a run or a plan, or a pipeline for its last run.")
+    ],
+    show_values: options.ShowValues = False,
+    as_json: options.Json = False,
+) -> None:
+    """List what was wrong with the records of a run."""
+    from scimport.state import Database, runs  # noqa: PLC0415 - not needed for --help
+    from scimport.state.plans import Plans  # noqa: PLC0415
+
+    project = options.find(context)
+    database = Database(project.state_url)
+    found = runs.last(database, run) if run in project.pipeline_names else runs.find(database, run)
+    if found is None:
+        hint = "`scimport status` shows the last run of each pipeline."
+        raise UsageError(Problem(Code.UNKNOWN_RUN, f"there is no run '{run}'", hint=hint))
+    with database.read() as connection:
+        listed = list(Plans(database, found.pipeline).all_problems(connection, found.plan_id))
+    database.close()
+    output = Output(as_json=as_json)
+    output.problems(listed, show_values=show_values)
+    output.say(f"{found.id} of {found.pipeline}: {len(listed)} problems")
+    output.json([problem_document(one, show_values=show_values) for one in listed])

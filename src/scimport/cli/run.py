@@ -1,0 +1,220 @@
+"""``scimport plan``, ``run`` and ``resume``."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from scimport.cli import options
+from scimport.cli.output import Output, problem_document, run_document
+from scimport.codes import Code
+from scimport.errors import Interrupted, ScimportError, UsageError
+from scimport.model import Problem, RunSummary
+
+if TYPE_CHECKING:
+    from scimport.plan import Selection
+    from scimport.project import Project
+    from scimport.stages import PipelineRun, Progress
+
+INVALID_OR_REJECTED = 4
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("plan")(plan)
+    app.command("run")(run)
+    app.command("resume")(resume)
+
+
+def plan(
+    context: typer.Context,
+    name: options.Name,
+    requests: Annotated[
+        Path | None,
+        typer.Option(
+            "--requests", metavar="DIR", help="Write the exact request bodies there: request-00001.json ..."
+        ),
+    ] = None,
+    full: options.Full = False,
+    limit: options.Limit = None,
+    key: options.Keys = None,
+    show_values: options.ShowValues = False,
+    as_json: options.Json = False,
+) -> None:
+    """Find out what would be sent, without sending anything."""
+    from scimport.plan import Selection  # noqa: PLC0415
+    from scimport.stages import PipelineRun  # noqa: PLC0415
+
+    output = Output(as_json=as_json)
+    selection = Selection(full=full, limit=limit, keys=frozenset(key or ()))
+    with progress(output) as tell:
+        work = PipelineRun(options.find(context), name, selection, show_values=show_values, on_progress=tell)
+        with work:
+            build(work)
+            written = work.write_requests(requests) if requests else 0
+    output.summary(work.summary)
+    output.say(
+        f"{work.summary.plan.to_send} people would be sent, in {calls(work.summary)} calls. Nothing was sent."
+    )
+    if requests:
+        output.say(f"{written} request bodies are in {requests}.")
+    output.json(run_document(work.summary) | {"requests": written})
+    raise typer.Exit(INVALID_OR_REJECTED if work.summary.plan.invalid else 0)
+
+
+def run(
+    context: typer.Context,
+    names: options.Names = None,
+    everything: options.All = False,
+    full: options.Full = False,
+    limit: options.Limit = None,
+    key: options.Keys = None,
+    show_values: options.ShowValues = False,
+    prefect: Annotated[
+        bool | None,
+        typer.Option(
+            "--prefect/--no-prefect",
+            help="Run as a Prefect flow or directly; else a flow where a Prefect API or serve is up.",
+        ),
+    ] = None,
+    as_json: options.Json = False,
+) -> None:
+    """Load pipelines: extract, map, plan what changed, deliver it."""
+    from scimport.plan import Selection  # noqa: PLC0415
+
+    project = options.find(context)
+    pipelines = options.chosen(project, names, everything=everything)
+    if key and len(pipelines) > 1:
+        raise UsageError(
+            Problem(Code.BAD_VALUE, "--key is for one pipeline", hint="Name the pipeline of the key.")
+        )
+    selection = Selection(full=full, limit=limit, keys=frozenset(key or ()))
+    runner = _as_flow(project, prefect) or load
+    _each(
+        pipelines,
+        lambda name, tell: runner(project, name, selection, show_values=show_values, on_progress=tell),
+        Output(as_json=as_json),
+        several=everything or len(pipelines) > 1,
+    )
+
+
+def resume(context: typer.Context, names: options.Names = None, as_json: options.Json = False) -> None:
+    """Finish deliveries that were cut off; all pipelines when none is named."""
+    from scimport.plan import Selection  # noqa: PLC0415
+    from scimport.stages import PipelineRun, unfinished  # noqa: PLC0415
+
+    project = options.find(context)
+    pipelines = tuple(name for name in names or project.pipeline_names if unfinished(project, name))
+    output = Output(as_json=as_json)
+    if not pipelines:
+        output.problems(
+            [Problem(Code.NOTHING_TO_RESUME, "no delivery was cut off", hint="Nothing is left to do.")]
+        )
+        output.json({"runs": []})
+        return
+
+    def finish(name: str, tell: Callable[[Progress], None]) -> RunSummary:
+        with PipelineRun(project, name, Selection(), on_progress=tell) as work:
+            work.finish_interrupted()
+        return work.summary
+
+    _each(pipelines, finish, output, several=len(names or ()) != 1)
+
+
+def load(
+    project: Project,
+    name: str,
+    selection: Selection,
+    *,
+    show_values: bool,
+    on_progress: Callable[[Progress], None],
+) -> RunSummary:
+    """Run a pipeline in this process, without Prefect."""
+    from scimport.stages import PipelineRun  # noqa: PLC0415
+
+    stop = threading.Event()
+    run = PipelineRun(project, name, selection, show_values=show_values, on_progress=on_progress, stop=stop)
+    with run:
+        run.finish_interrupted()
+        build(run)
+        run.deliver()
+    return run.summary
+
+
+def build(work: PipelineRun) -> None:
+    """Extract to the end, and complete the plan."""
+    while work.extract():
+        pass
+    work.plan()
+
+
+def calls(summary: RunSummary) -> int:
+    """Requests that a plan costs: 50 people each."""
+    return -(-summary.plan.to_send // 50)
+
+
+def _each(
+    names: tuple[str, ...],
+    load_one: Callable[[str, Callable[[Progress], None]], RunSummary],
+    output: Output,
+    *,
+    several: bool,
+) -> None:
+    """Load one pipeline after the other: a failure of one does not keep the others from loading."""
+    documents: list[dict[str, Any]] = []
+    codes: list[int] = []
+    for name in names:
+        try:
+            with progress(output) as tell:
+                summary = load_one(name, tell)
+        except ScimportError as error:
+            Output(as_json=True).problems(error.problems)
+            documents.append({"pipeline": name, "error": [problem_document(one) for one in error.problems]})
+            codes.append(error.exit_code)
+            if isinstance(error, Interrupted):
+                break
+        else:
+            output.summary(summary)
+            documents.append(run_document(summary))
+            codes.append(INVALID_OR_REJECTED if summary.plan.invalid or summary.delivery.rejected else 0)
+    output.json({"runs": documents} if several else documents[0])
+    # The gravest first: failed, wrong, guard, invalid records.
+    raise typer.Exit(next((code for code in (1, 2, 3, 4) if code in codes), 0))
+
+
+@contextmanager
+def progress(output: Output) -> Iterator[Callable[[Progress], None]]:
+    """A progress bar on a terminal; nothing where nobody looks."""
+    if not output.console.is_terminal:
+        yield lambda _: None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=output.console, transient=True) as bar:
+        tasks: dict[str, Any] = {}
+
+        def tell(now: Any) -> None:
+            if now.stage not in tasks:
+                tasks[now.stage] = bar.add_task(now.stage, total=now.total)
+            bar.update(tasks[now.stage], completed=now.done, total=now.total)
+
+        yield tell
+
+
+def _as_flow(project: Project, wanted: bool | None) -> Callable[..., RunSummary] | None:
+    if wanted is False:
+        return None
+    from scimport.prefect_api import find_api  # noqa: PLC0415
+
+    url = find_api(project)
+    if url is None and not wanted:
+        return None
+    from scimport.flows import run_as_flow  # noqa: PLC0415
+
+    return run_as_flow(project, url)

@@ -1,0 +1,66 @@
+"""``scimport status``."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import UTC, datetime
+from typing import Any
+
+import typer
+
+from scimport.cli import options
+from scimport.cli.output import Output
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("status")(status)
+
+
+def status(context: typer.Context, name: options.OptionalName = None, as_json: options.Json = False) -> None:
+    """Show each pipeline's people, last run and unfinished work."""
+    from scimport.state import Database, runs  # noqa: PLC0415 - not needed for --help
+    from scimport.state.people import People  # noqa: PLC0415
+    from scimport.state.plans import Plans  # noqa: PLC0415
+
+    project = options.find(context)
+    names = (project.pipeline(name).name,) if name else project.pipeline_names
+    database = Database(project.state_url)
+    found: list[dict[str, Any]] = []
+    for one in names:
+        last = runs.last(database, one)
+        with database.read() as connection:
+            known, active = People(database, one).count(connection)
+            unfinished = Plans(database, one).unfinished(connection)
+        run = None if last is None else dataclasses.asdict(last) | {"started_at": _time(last.started_at)}
+        if run is not None and last is not None:
+            run["ended_at"] = None if last.ended_at is None else _time(last.ended_at)
+        found.append(
+            {"pipeline": one, "known": known, "active": active, "unfinished": unfinished, "last_run": run}
+        )
+    database.close()
+    output = Output(as_json=as_json)
+    columns = ("pipeline", "known", "active", "last run", "began", "state", "to resume")
+    output.table("", columns, [_row(one) for one in found])
+    for one in found:
+        if one["last_run"] and one["last_run"]["error"]:
+            output.say(f"{one['pipeline']}: {one['last_run']['error']}")
+    output.json(found[0] if name else {"pipelines": found})
+
+
+def _row(one: dict[str, Any]) -> tuple[object, ...]:
+    run = one["last_run"] or {"id": "never", "started_at": "", "state": ""}
+    unfinished = f"scimport resume {one['pipeline']}" if one["unfinished"] else ""
+    return (
+        one["pipeline"],
+        one["known"],
+        one["active"],
+        run["id"],
+        run["started_at"],
+        run["state"],
+        unfinished,
+    )
+
+
+def _time(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")

@@ -1,0 +1,84 @@
+"""The stable codes of all problems. Each is explained in docs/problems.md; a test holds the two together."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Code(StrEnum):
+    """Stable name of a kind of problem; the value is what users see, search for and write in scripts."""
+
+    # Files of the project folder
+    PROJECT_NOT_FOUND = "project-not-found"
+    FILE_NOT_FOUND = "file-not-found"
+    YAML_SYNTAX = "yaml-syntax"
+    UNKNOWN_KEY = "unknown-key"
+    WRONG_TYPE = "wrong-type"
+    MISSING_KEY = "missing-key"
+    BAD_VALUE = "bad-value"
+    MISSING_REFERENCE = "missing-reference"
+    MISSING_VARIABLE = "missing-variable"
+    EXTENDS_CYCLE = "extends-cycle"
+
+    # Sources
+    SOURCE_NOT_FOUND = "source-not-found"
+    SOURCE_UNREADABLE = "source-unreadable"
+    SOURCE_EMPTY = "source-empty"
+    SOURCE_ENCODING = "source-encoding"
+    SOURCE_DELIMITER = "source-delimiter"
+    SOURCE_HEADER = "source-header"
+    SOURCE_SYNTAX = "source-syntax"
+    RAGGED_ROW = "ragged-row"
+    CELL_TOO_LARGE = "cell-too-large"
+    NUL_BYTE = "nul-byte"
+    TOO_FEW_ROWS = "too-few-rows"
+    MISSING_COLUMN = "missing-column"
+    DATABASE_UNREACHABLE = "database-unreachable"
+    QUERY_FAILED = "query-failed"
+
+    # Records
+    KEY_BLANK = "key-blank"
+    KEY_TOO_LONG = "key-too-long"
+    DUPLICATE_KEY = "duplicate-key"
+    REPEATED_ROW = "repeated-row"
+    DUPLICATE_EXTERNAL_ID = "duplicate-external-id"
+    CONTRACT_REQUIRED = "contract-required"
+    CONTRACT_TYPE = "contract-type"
+    CONTRACT_FORMAT = "contract-format"
+    CONTRACT_VALUES = "contract-values"
+    CONTRACT_PATTERN = "contract-pattern"
+    EXPRESSION_FAILED = "expression-failed"
+    INVALID_USER = "invalid-user"
+
+    # Mappings
+    UNKNOWN_ATTRIBUTE = "unknown-attribute"
+    READ_ONLY_ATTRIBUTE = "read-only-attribute"
+    COMPLEX_ATTRIBUTE = "complex-attribute"
+    SIMPLE_ATTRIBUTE = "simple-attribute"
+    LIST_EXPECTED = "list-expected"
+    REQUIRED_ATTRIBUTE = "required-attribute"
+    UNKNOWN_COLUMN = "unknown-column"
+    UNKNOWN_NAME = "unknown-name"
+    TEMPLATE_SYNTAX = "template-syntax"
+    UNKNOWN_FILTER = "unknown-filter"
+    BAD_SCHEMA = "bad-schema"
+
+    # Apps
+    UNSAFE_ENDPOINT = "unsafe-endpoint"
+    ENDPOINT_UNREACHABLE = "endpoint-unreachable"
+    CERTIFICATE = "certificate"
+    SIGN_IN_FAILED = "sign-in-failed"
+    PERMISSION_MISSING = "permission-missing"
+    ENDPOINT_NOT_FOUND = "endpoint-not-found"
+    ENDPOINT_REFUSES = "endpoint-refuses"
+    ENDPOINT_FAILING = "endpoint-failing"
+    BUDGET_EXHAUSTED = "budget-exhausted"
+    RECORD_REJECTED = "record-rejected"
+
+    # Runs and state
+    PIPELINE_LOCKED = "pipeline-locked"
+    NOTHING_TO_RESUME = "nothing-to-resume"
+    UNKNOWN_RUN = "unknown-run"
+    STATE_UNREACHABLE = "state-unreachable"
+    STATE_TOO_NEW = "state-too-new"
+    INTERRUPTED = "interrupted"

@@ -1,0 +1,59 @@
+"""The way to a pipeline's app: its checked endpoint and its sign-in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from scimport.apps import App, Endpoint, authenticator, check_endpoint
+from scimport.project import Pipeline, Project
+
+
+def checked_endpoint(pipeline: Pipeline) -> Endpoint | None:
+    """The endpoint of a pipeline's app, refused if people or a token must not be sent there.
+
+    Returns:
+        ``None`` for the sandbox, which has its endpoint when it runs.
+
+    Raises:
+        ConfigError: With one problem, ``unsafe-endpoint``.
+    """
+    app = pipeline.config.app
+    if app.endpoint == "sandbox":
+        return None
+    return check_endpoint(
+        app.endpoint,
+        trusted_hosts=app.trusted_hosts,
+        token=app.auth != "none",
+        file=pipeline.document.file,
+        line=pipeline.document.line(("app", "endpoint")),
+    )
+
+
+@contextmanager
+def connected(project: Project, pipeline: Pipeline) -> Iterator[App]:
+    """What deliveries of a pipeline go to.
+
+    Raises:
+        ConfigError: The endpoint is not safe.
+        SignInError: A token that cannot be one.
+    """
+    config = pipeline.config.app
+    with ExitStack() as exits:
+        endpoint = checked_endpoint(pipeline)
+        if endpoint is None:
+            endpoint = check_endpoint(exits.enter_context(sandbox_endpoint(project, pipeline)))
+        sign_in = authenticator(config.auth, endpoint.cloud, project.root)
+        yield App(endpoint, sign_in, bucket_full_wait=config.bucket_full_wait)
+
+
+@contextmanager
+def sandbox_endpoint(project: Project, pipeline: Pipeline) -> Iterator[str]:
+    """URL of a pipeline's app in the project's sandbox, which is started for the time if none is running."""
+    # Imported here: who delivers to a real endpoint needs no web server.
+    from scimport.sandbox import find_running, register_app, run_sandbox  # noqa: PLC0415
+
+    folder = project.data_dir / "sandbox"
+    with ExitStack() as exits:
+        base_url = find_running(folder) or exits.enter_context(run_sandbox(folder)).base_url
+        yield register_app(base_url, pipeline.name, pipeline.config.app.target)

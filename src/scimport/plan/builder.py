@@ -1,0 +1,351 @@
+"""Builds one plan: what changed for whom since the endpoint last acknowledged each person."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection
+
+from scimport.codes import Code
+from scimport.errors import SourceError
+from scimport.model import Change, ChangeKind, PlanCounts, Problem, Severity, Status
+from scimport.plan.compare import deactivated, digest_row, digest_user, kind_of
+from scimport.plan.records import MAX_KEY, Input, Mapper, Record, Row, key_text
+from scimport.plan.seen import Seen
+from scimport.sources.base import Batch
+from scimport.state.database import Database
+from scimport.state.people import Known, People, Person
+from scimport.state.plans import Plans, Staged
+
+SLICE = 200
+"""Rows that go through all stages together: few enough to stay in the processor's cache."""
+
+TRANSACTION = 2000
+"""Rows whose changes are committed together."""
+
+_DUPLICATE = b"duplicate"
+"""Stands in the place of a row digest once a key has occurred with different contents."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What part of the work is wanted.
+
+    Attributes:
+        full: Send everybody, changed or not.
+        limit: Send this many people at most; the rest is for the next run.
+        keys: Consider these keys alone; empty for all.
+    """
+
+    full: bool = False
+    limit: int | None = None
+    keys: Collection[str] = field(default_factory=frozenset)
+
+
+class PlanBuilder:
+    """Reads a source to its end and stages what changed, in bounded memory.
+
+    The plan is complete, and can be applied, when ``finish`` returns; a builder that is dropped before leaves
+    a plan that nobody will apply.
+
+    Args:
+        database: The state.
+        pipeline: Name of the pipeline.
+        source: What the plan is made of.
+        selection: What part of it is wanted.
+    """
+
+    def __init__(self, database: Database, pipeline: str, source: Input, selection: Selection) -> None:
+        self._database, self._input, self._selection = database, source, selection
+        self._people, self._plans = People(database, pipeline), Plans(database, pipeline)
+        self._keys = frozenset(selection.keys)
+        self._mapper = Mapper(source)
+        self._batches = iter(source.source.batches(SLICE))
+        self.read = self._out_of_scope = self._invalid = self._unchanged = self._repeated = 0
+        with database.write() as connection:
+            self._seen = Seen(*self._people.id_range(connection))
+            self.plan_id = self._plans.create(connection)
+
+    def step(self, records: int) -> bool:
+        """Take in about ``records`` more records; returns whether there may be more.
+
+        Raises:
+            SourceError: The source cannot be read; nothing of the plan will be sent.
+        """
+        until = self.read + records
+        while self.read < until:
+            with self._database.write() as connection:
+                committed = self.read + TRANSACTION
+                while self.read < committed:
+                    batch = next(self._batches, None)
+                    if batch is None:
+                        return False
+                    self._add(connection, batch)
+        return True
+
+    def finish(self) -> PlanCounts:
+        """Complete the plan after the last step.
+
+        Raises:
+            SourceError: A source that should hold everybody holds nobody.
+        """
+        self._check_not_empty()
+        with self._database.write() as connection:
+            self._reject_collisions(connection)
+            if self._input.extent == "full" and self._input.leavers != "ignore":
+                self._stage_leavers(connection)
+            counts = self._counts(connection)
+            if self._selection.limit is not None:
+                held_back = self._plans.keep_first(connection, self.plan_id, self._selection.limit)
+                counts = dataclasses.replace(counts, to_send=counts.to_send - held_back, held_back=held_back)
+            self._plans.finish_building(connection, self.plan_id, counts)
+        return counts
+
+    # one batch
+
+    def _add(self, connection: Connection, batch: Batch) -> None:
+        rows = self._rows(connection, batch)
+        self.read += len(rows)
+        again: list[Record] = []
+        changed: list[Row] = []
+        for row in rows:
+            if row.known is None or row.known.row_digest != row.digest or self._selection.full:
+                changed.append(row)
+            elif self._seen.position(row.known.id) is None:
+                self._seen.mark(row.known.id, row.position)
+                self._unchanged += 1
+            else:
+                again.append(Record(row.key, row.position, row.digest, row.known, {}, b"", ()))
+        if changed:
+            records = self._mapper.records(changed)
+            self._out_of_scope += len(changed) - len(records)
+            again += self._stage(connection, records)
+        if again:
+            self._resolve(connection, sorted(again, key=lambda record: record.position))
+
+    def _rows(self, connection: Connection, batch: Batch) -> list[Row]:
+        values = [self._mapper.pick(row) for row in batch.rows]
+        keys = [key_text(picked[0]) for picked in values]
+        known = self._people.lookup(connection, keys)
+        fingerprint, keep = self._input.mapping.fingerprint, self._keys
+        return [
+            Row(key, position, digest_row(fingerprint, picked), known.get(n), picked)
+            for n, (key, position, picked) in enumerate(zip(keys, batch.positions, values, strict=True))
+            if not keep or key in keep
+        ]
+
+    # new and changed records
+
+    def _stage(self, connection: Connection, records: Iterable[Record]) -> list[Record]:
+        """Stage records whose key has not occurred before; returns the others."""
+        changes: list[Change] = []
+        fresh: dict[str, Record] = {}
+        again: list[Record] = []
+        refreshed: list[tuple[int, bytes]] = []
+        problems: list[Problem] = []
+        for record in records:
+            if self._is_repeated(record, fresh):
+                again.append(record)
+                continue
+            problems += self._placed(record.position, record.key, record.problems)
+            change = self._change(record)
+            if change is not None:
+                changes.append(change)
+            elif record.known is not None:
+                refreshed.append((record.known.id, record.digest))
+        self._people.refresh(connection, refreshed)
+        self._plans.add_problems(connection, self.plan_id, problems)
+        if self._plans.stage(connection, self.plan_id, changes) < len(changes):
+            again += self._not_staged(connection, fresh)
+        return again
+
+    def _is_repeated(self, record: Record, fresh: dict[str, Record]) -> bool:
+        """Whether the key has occurred before, as far as memory tells; the state knows the rest."""
+        if record.known is not None:
+            if self._seen.position(record.known.id) is not None:
+                return True
+            self._seen.mark(record.known.id, record.position)
+        elif record.key and len(record.key) <= MAX_KEY:
+            if record.key in fresh:
+                return True
+            fresh[record.key] = record
+        return False
+
+    def _change(self, record: Record) -> Change | None:
+        """What to stage for a record: nothing when it is unchanged, or has no key."""
+        if record.problems:
+            self._invalid += 1
+            if not record.key or len(record.key) > MAX_KEY:
+                return None
+            position, digest = record.position, record.digest
+            return Change(
+                record.key, ChangeKind.INVALID, Status.INVALID, position=position, row_digest=digest
+            )
+        digest = digest_user(record.body)
+        if same := record.known is not None and record.known.user_digest == digest:
+            self._unchanged += 1
+            if not self._selection.full:
+                return None
+        active = record.user["active"]
+        return Change(
+            key=record.key,
+            kind=ChangeKind.UNCHANGED if same else kind_of(record.known, active=active),
+            status=Status.PLANNED,
+            external_id=record.user["externalId"],
+            active=active,
+            position=record.position,
+            row_digest=record.digest,
+            user_digest=digest,
+            body=record.body,
+        )
+
+    def _not_staged(self, connection: Connection, fresh: dict[str, Record]) -> list[Record]:
+        """Records of this batch whose new key an earlier batch has staged; they do not count yet."""
+        staged = self._plans.staged(connection, self.plan_id, list(fresh))
+        late = [
+            record
+            for key, record in fresh.items()
+            if key in staged and staged[key].position != record.position
+        ]
+        self._invalid -= sum(1 for record in late if record.problems)
+        return late
+
+    # keys that occur again
+
+    def _resolve(self, connection: Connection, records: Sequence[Record]) -> None:
+        keys = list({record.key for record in records})
+        staged = self._plans.staged(connection, self.plan_id, keys)
+        known = {keys[n]: person for n, person in self._people.lookup(connection, keys).items()}
+        for record in records:
+            first = staged.get(record.key) or self._unchanged_before(known[record.key], record.key)
+            if first.row_digest == record.digest:
+                self._repeated += 1
+                self._tell(connection, record, Code.REPEATED_ROW, Severity.WARNING)
+            elif self._input.duplicates == "last":
+                staged[record.key] = self._replace(connection, first, record)
+            else:
+                staged[record.key] = self._reject_both(connection, first, record)
+
+    def _unchanged_before(self, person: Known, key: str) -> Staged:
+        # Its row digest was refreshed when it was found unchanged, so it speaks for the row that was read.
+        return Staged(key, ChangeKind.UNCHANGED, self._seen.position(person.id) or 0, person.row_digest)
+
+    def _replace(self, connection: Connection, first: Staged, record: Record) -> Staged:
+        """The last record of a key wins."""
+        self._repeated += 1
+        self._unchanged -= first.kind is ChangeKind.UNCHANGED
+        self._invalid -= first.kind is ChangeKind.INVALID
+        self._plans.unstage(connection, self.plan_id, record.key)
+        self._plans.drop_problems(connection, self.plan_id, record.key)
+        self._plans.add_problems(
+            connection, self.plan_id, self._placed(record.position, record.key, record.problems)
+        )
+        if not record.body and not record.problems:  # its row is as last acknowledged: it was not mapped
+            self._unchanged += 1
+            return Staged(record.key, ChangeKind.UNCHANGED, record.position, record.digest)
+        change = self._change(record)
+        if change is not None:
+            self._plans.stage(connection, self.plan_id, [change])
+        return Staged(
+            record.key, change.kind if change else ChangeKind.UNCHANGED, record.position, record.digest
+        )
+
+    def _reject_both(self, connection: Connection, first: Staged, record: Record) -> Staged:
+        """Nobody can say which of several contents of a key is true: all its records are invalid."""
+        if first.row_digest != _DUPLICATE:
+            self._unchanged -= first.kind is ChangeKind.UNCHANGED
+            self._invalid += first.kind is not ChangeKind.INVALID
+            self._tell(
+                connection, record._replace(position=first.position), Code.DUPLICATE_KEY, Severity.ERROR
+            )
+            self._plans.unstage(connection, self.plan_id, record.key)
+            refused = Change(
+                record.key, ChangeKind.INVALID, Status.INVALID, position=first.position, row_digest=_DUPLICATE
+            )
+            self._plans.stage(connection, self.plan_id, [refused])
+        self._invalid += 1
+        self._tell(connection, record, Code.DUPLICATE_KEY, Severity.ERROR)
+        return Staged(record.key, ChangeKind.INVALID, first.position, _DUPLICATE)
+
+    # the end
+
+    def _check_not_empty(self) -> None:
+        if self.read or self._keys or self._input.extent == "changes":
+            return
+        message = "the source holds everybody (`extent: full`), and it has no record at all"
+        hint = "Look at the export. If there is really nobody, say `extent: changes`."
+        place = self._input.source.place(0)
+        raise SourceError(Problem(Code.SOURCE_EMPTY, message, hint=hint, file=place.file))
+
+    def _reject_collisions(self, connection: Connection) -> None:
+        """One externalId for two keys would merge two people into one account."""
+        if self._input.mapping.is_key("externalId", self._input.key):
+            return
+        for key, position in self._plans.external_id_collisions(connection, self.plan_id):
+            self._invalid += 1
+            message = "another key has the same externalId"
+            hint = "Correct the mapping of externalId: it must differ whenever the key does."
+            clash = Problem(Code.DUPLICATE_EXTERNAL_ID, message, hint=hint, field="externalId")
+            self._plans.add_problems(connection, self.plan_id, self._placed(position, key, (clash,)))
+            self._plans.unstage(connection, self.plan_id, key)
+            refused = Change(key, ChangeKind.INVALID, Status.INVALID, position=position)
+            self._plans.stage(connection, self.plan_id, [refused])
+
+    def _stage_leavers(self, connection: Connection) -> None:
+        for page in self._people.active(connection):
+            absent = [
+                number
+                for number, key in page
+                if self._seen.position(number) is None and (not self._keys or key in self._keys)
+            ]
+            if absent:
+                leavers = [self._leaver(person) for person in self._people.get(connection, absent)]
+                self._plans.stage(connection, self.plan_id, leavers)
+
+    def _leaver(self, person: Person) -> Change:
+        leaver = Change(person.key, ChangeKind.LEAVER, Status.REPORTED, person.external_id, active=False)
+        if self._input.leavers == "report":
+            return leaver
+        body = deactivated(person.body)
+        return dataclasses.replace(leaver, status=Status.PLANNED, body=body, user_digest=digest_user(body))
+
+    def _counts(self, connection: Connection) -> PlanCounts:
+        tally = self._plans.tally(connection, self.plan_id)
+        by_kind = {kind: sum(n for (found, _), n in tally.items() if found == kind) for kind in ChangeKind}
+        return PlanCounts(
+            read=self.read,
+            out_of_scope=self._out_of_scope,
+            invalid=self._invalid,
+            repeated=self._repeated,
+            unchanged=self._unchanged,
+            joiners=by_kind[ChangeKind.JOINER],
+            movers=by_kind[ChangeKind.MOVER],
+            leavers=by_kind[ChangeKind.LEAVER],
+            to_send=sum(n for (_, status), n in tally.items() if status == Status.PLANNED),
+        )
+
+    # problems
+
+    def _placed(self, position: int, key: str, problems: Iterable[Problem]) -> list[Problem]:
+        if not problems:
+            return []
+        place = self._input.source.place(position)
+        where = {"file": place.file, "line": place.line, "row": place.row, "key": key}
+        return [dataclasses.replace(problem, **where) for problem in problems]
+
+    def _tell(self, connection: Connection, record: Record, code: Code, severity: Severity) -> None:
+        problem = dataclasses.replace(_REPEATS[code], severity=severity, field=self._input.key)
+        placed = self._placed(record.position, record.key, (problem,))
+        self._plans.add_problems(connection, self.plan_id, placed)
+
+
+_REPEATS = {
+    Code.REPEATED_ROW: Problem(Code.REPEATED_ROW, "the same record occurs before; it is taken once"),
+    Code.DUPLICATE_KEY: Problem(
+        Code.DUPLICATE_KEY,
+        "the key occurs more than once, with different contents: none of its records is taken",
+        hint="Correct the source, or say `duplicates: last` if the last record is the true one.",
+    ),
+}

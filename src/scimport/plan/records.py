@@ -1,0 +1,138 @@
+"""Rows become records: trimmed, mapped, checked against the contract and the schema."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from operator import itemgetter
+from typing import Any, Literal, NamedTuple
+
+import orjson
+
+from scimport.codes import Code
+from scimport.mappings.mapping import OUT_OF_SCOPE, Fault, Mapping
+from scimport.mappings.validation import UserValidator
+from scimport.model import Problem
+from scimport.sources.base import Source
+from scimport.sources.contract import Contract
+from scimport.state.people import Known
+
+MAX_KEY = 255
+"""Characters of a key or an externalId."""
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """What a plan is made of.
+
+    Attributes:
+        source: The open source.
+        key: Its key column.
+        mapping: The compiled mapping.
+        validator: Of the mapping's schema.
+        contract: On the source's columns.
+        trim: Whether white space around text is taken off.
+        duplicates: What becomes of a key with several contents: all invalid, or the last one wins.
+        extent: Whether the source holds everybody, or only changes.
+        leavers: What becomes of people who are no longer in a full source.
+    """
+
+    source: Source
+    key: str
+    mapping: Mapping
+    validator: UserValidator
+    contract: Contract
+    trim: bool = True
+    duplicates: Literal["reject", "last"] = "reject"
+    extent: Literal["full", "changes"] = "full"
+    leavers: Literal["deactivate", "report", "ignore"] = "report"
+
+
+class Row(NamedTuple):
+    """A row of the source that must be mapped: a tuple, since there may be one for each record."""
+
+    key: str
+    position: int
+    digest: bytes
+    known: Known | None
+    values: Sequence[object]
+
+
+class Record(NamedTuple):
+    """A record in scope: its user and the user's JSON, or the problems that make it invalid."""
+
+    key: str
+    position: int
+    digest: bytes
+    known: Known | None
+    user: dict[str, Any]
+    body: bytes
+    problems: tuple[Problem, ...]
+
+
+class Mapper:
+    """Maps rows to records.
+
+    Args:
+        source: What the plan is made of.
+    """
+
+    def __init__(self, source: Input) -> None:
+        self._mapping, self._validator, self._contract = source.mapping, source.validator, source.contract
+        mapped = 1 + len(source.mapping.columns)
+        self._mapped, self._contracted = slice(1, mapped), slice(mapped, None)
+        self._trim = source.trim
+        self.pick = _picker(source)
+        """Takes the values that matter out of a row: the key, the mapping's columns, the contract's."""
+
+    def records(self, rows: Sequence[Row]) -> list[Record]:
+        """The records of the rows that are in scope, in order."""
+        values = [_trimmed(row.values) if self._trim else row.values for row in rows]
+        users = self._mapping.users([picked[self._mapped] for picked in values])
+        return [
+            self._record(row, picked, user)
+            for row, picked, user in zip(rows, values, users, strict=True)
+            if user is not OUT_OF_SCOPE
+        ]
+
+    def _record(self, row: Row, values: Sequence[object], user: Any) -> Record:
+        body = b""
+        problems = _key_problems(row.key) or self._contract.check(values[self._contracted])
+        if not problems and isinstance(user, Fault):
+            problems = user.problems
+        elif not problems:
+            body, problems = self._validated(user)
+        return Record(row.key, row.position, row.digest, row.known, {} if problems else user, body, problems)
+
+    def _validated(self, user: dict[str, Any]) -> tuple[bytes, tuple[Problem, ...]]:
+        if not self._validator.is_valid(user):
+            return b"", self._validator.explain(user)
+        if len(user["externalId"]) > MAX_KEY:
+            message = f"externalId is longer than {MAX_KEY} characters"
+            return b"", (Problem(Code.INVALID_USER, message, field="externalId"),)
+        return orjson.dumps(user), ()
+
+
+def key_text(value: object) -> str:
+    """The key of a record as text, without white space around it; empty when it is blank."""
+    return "" if value is None else str(value).strip()
+
+
+def _key_problems(key: str) -> tuple[Problem, ...]:
+    if not key:
+        return (Problem(Code.KEY_BLANK, "the record has no key", hint="Fill in the key in the source."),)
+    if len(key) > MAX_KEY:
+        return (Problem(Code.KEY_TOO_LONG, f"the key is longer than {MAX_KEY} characters"),)
+    return ()
+
+
+def _picker(source: Input) -> Callable[[Sequence[object]], tuple[object, ...]]:
+    index = {name: n for n, name in enumerate(source.source.columns)}
+    wanted = [index[name] for name in (source.key, *source.mapping.columns, *source.contract.columns)]
+    if len(wanted) > 1:
+        return itemgetter(*wanted)
+    return lambda row: (row[wanted[0]],)
+
+
+def _trimmed(values: Sequence[object]) -> Sequence[object]:
+    return [value.strip() if isinstance(value, str) else value for value in values]

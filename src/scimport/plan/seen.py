@@ -1,0 +1,28 @@
+"""Which known people a source has shown so far, in eight bytes a person."""
+
+from __future__ import annotations
+
+from array import array
+
+
+class Seen:
+    """Where each known person was found in the source.
+
+    Args:
+        low: Smallest id of a person.
+        high: Largest id of a person.
+    """
+
+    def __init__(self, low: int, high: int) -> None:
+        self._low = low
+        # Positions are stored one up, so that 0 means not seen.
+        self._positions = array("q", bytes(8 * max(high - low + 1, 0)))
+
+    def mark(self, person_id: int, position: int) -> None:
+        """The person was found at ``position``."""
+        self._positions[person_id - self._low] = position + 1
+
+    def position(self, person_id: int) -> int | None:
+        """Where the person was found; ``None`` if it was not."""
+        stored = self._positions[person_id - self._low]
+        return stored - 1 if stored else None

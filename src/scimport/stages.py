@@ -1,0 +1,365 @@
+"""One run of one pipeline, stage by stage. The command line and the Prefect flow both call these stages.
+
+::
+
+    with PipelineRun(project, "employees", Selection()) as run:
+        run.finish_interrupted()
+        while run.extract(50_000):
+            ...
+        run.plan()
+        run.deliver()
+    run.summary
+"""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import itertools
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from scimport.apps import App, deliver
+from scimport.apps.bulk import bulk_request
+from scimport.apps.outbox import MAX_OPERATIONS, Operation
+from scimport.codes import Code
+from scimport.connection import connected
+from scimport.errors import Interrupted, ScimportError, SourceError
+from scimport.mappings import Mapping, UserValidator, compile_mapping
+from scimport.model import DeliveryCounts, PlanCounts, Problem, RunSummary
+from scimport.plan import Input, PlanBuilder, Selection
+from scimport.project import LoadedSource, Pipeline, Project, did_you_mean
+from scimport.sources import compile_contract, open_source
+from scimport.state import Database, locks, runs
+from scimport.state.outbox import Limits, StateOutbox
+from scimport.state.people import People
+from scimport.state.plans import Plans, PlanState
+
+PART = 50_000
+"""Records of a part: what is extracted and mapped between two looks at the clock, or in one task."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is.
+
+    Attributes:
+        stage: ``extract`` or ``deliver``.
+        done: Records read, or people accepted or rejected.
+        total: People to send; ``None`` where it is not known.
+    """
+
+    stage: str
+    done: int
+    total: int | None = None
+
+
+@contextmanager
+def opened(project: Project, pipeline: Pipeline, now: datetime) -> Iterator[Input]:
+    """Open a pipeline's source and compile its mapping for the columns that the source has.
+
+    Args:
+        project: The project folder.
+        pipeline: The pipeline.
+        now: What ``now`` and ``today`` are in its expressions.
+
+    Raises:
+        ConfigError: The mapping does not fit the source.
+        SourceError: The source cannot be opened, or has not the columns of its contract.
+    """
+    loaded = project.source(pipeline.config.source)
+    config = loaded.config
+    with open_source(config, name=loaded.name, root=project.root) as source:
+        _check_contract(loaded, source.columns)
+        mapping, validator = compiled(project, pipeline, source.columns, now)
+        yield Input(
+            source=source,
+            key=config.key,
+            mapping=mapping,
+            validator=validator,
+            contract=compile_contract(config.columns),
+            trim=config.trim,
+            duplicates=config.duplicates,
+            extent=config.extent,
+            leavers=pipeline.config.leavers,
+        )
+
+
+class PipelineRun:
+    """One run of a pipeline, from its source to its app. Its context holds the pipeline's lock.
+
+    Args:
+        project: The project folder.
+        name: Name of the pipeline.
+        selection: What part of the work is wanted.
+        show_values: Whether problems are written with the offending values.
+        on_progress: Told how far the run is, from the thread that calls the stage.
+        stop: Set by a person or a signal: the run ends after what is in flight.
+
+    Raises:
+        ConfigError: A file of the project is wrong.
+        LockedError: Another run holds the pipeline.
+        StateError: The state cannot be used.
+    """
+
+    def __init__(
+        self,
+        project: Project,
+        name: str,
+        selection: Selection,
+        *,
+        show_values: bool = False,
+        on_progress: Callable[[Progress], None] = lambda _: None,
+        stop: threading.Event | None = None,
+    ) -> None:
+        self._project, self._selection, self._show_values = project, selection, show_values
+        self._on_progress, self._stop = on_progress, stop or threading.Event()
+        self.pipeline = project.pipeline(name)
+        self._exits = ExitStack()
+        self._began = time.monotonic()
+        self._builder: PlanBuilder | None = None
+        self.summary = RunSummary(pipeline=name, run_id="", plan_id="")
+
+    def __enter__(self) -> Self:
+        with ExitStack() as exits:
+            self._database = Database(self._project.state_url)
+            exits.callback(self._database.close)
+            exits.enter_context(locks.hold(self._database, self.pipeline.name))
+            self._plans = Plans(self._database, self.pipeline.name)
+            self._exits = exits.pop_all()
+        self._note(run_id=runs.start(self._database, self.pipeline.name))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self._note(seconds=round(time.monotonic() - self._began, 3))
+            self._end(error)
+        finally:
+            self._exits.close()
+
+    @property
+    def folder(self) -> Path:
+        """Where this run puts its files."""
+        return self._project.data_dir / "runs" / self.summary.run_id
+
+    def unfinished(self) -> str | None:
+        """Id of a plan whose delivery was cut off, if there is one."""
+        with self._database.read() as connection:
+            return self._plans.unfinished(connection)
+
+    def finish_interrupted(self) -> None:
+        """Deliver what an earlier run has left of its plan, so that nobody in it is lost."""
+        if (plan_id := self.unfinished()) is not None:
+            self.resume(plan_id)
+
+    def resume(self, plan_id: str) -> None:
+        """Deliver what is left of a plan whose delivery was cut off."""
+        with self._database.read() as connection:
+            counts = self._plans.counts(connection, plan_id)
+        self._note(plan_id=plan_id, plan=counts)
+        self.deliver()
+
+    def extract(self, records: int = PART) -> bool:
+        """Read, map, validate and stage about ``records`` more records; returns whether there may be more."""
+        if self._stop.is_set():
+            raise _interrupted("nothing was sent", self.pipeline.name)
+        if self._builder is None:
+            source = self._exits.enter_context(opened(self._project, self.pipeline, datetime.now(UTC)))
+            self._builder = PlanBuilder(self._database, self.pipeline.name, source, self._selection)
+            self._note(plan_id=self._builder.plan_id)
+        more = self._builder.step(records)
+        self._on_progress(Progress("extract", self._builder.read))
+        return more
+
+    def plan(self) -> PlanCounts:
+        """Complete the plan; nothing has been sent yet."""
+        if self._builder is None:
+            raise RuntimeError("extract first")
+        counts = self._builder.finish()
+        self._note(plan=counts)
+        self._write_problems()
+        return counts
+
+    def deliver(self) -> DeliveryCounts:
+        """Send what the plan has staged, and keep what the endpoint says of each request.
+
+        Raises:
+            DeliveryError: The endpoint stopped the delivery; what is left stays staged.
+            Interrupted: A person or a signal did.
+        """
+        plan_id, name = self.summary.plan_id, self.pipeline.name
+        with self._database.write() as connection:
+            self._plans.set_state(connection, plan_id, PlanState.APPLYING)
+        with connected(self._project, self.pipeline) as app:
+            limits = Limits(app.endpoint.tenant, daily_calls=self.pipeline.config.app.daily_calls)
+            outbox = StateOutbox(self._database, name, plan_id, limits)
+            before = outbox.tally()
+            try:
+                self._drain(outbox, app, before.remaining)
+            finally:
+                self._note(delivery=_since(before, outbox.tally()))
+        if self.summary.delivery.remaining:
+            raise _interrupted("what was not accepted is still staged", name)
+        with self._database.write() as connection:
+            self._plans.set_state(connection, plan_id, PlanState.DONE)
+        self._write_problems()
+        return self.summary.delivery
+
+    def write_requests(self, folder: Path) -> int:
+        """Write the exact bodies of the requests that would deliver the plan, readable by the owner alone.
+
+        Returns:
+            How many were written: ``request-00001.json`` and so on.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        count = 0
+        with self._database.read() as connection:
+            changes = self._plans.changes(connection, self.summary.plan_id)
+            planned = (
+                Operation(row["id"], row["key"], row["body"]) for row in changes if row["status"] == "planned"
+            )
+            while operations := tuple(itertools.islice(planned, MAX_OPERATIONS)):
+                count += 1
+                with open(folder / f"request-{count:05}.json", "wb", opener=_private) as file:
+                    file.write(bulk_request(operations))
+        return count
+
+    def _drain(self, outbox: StateOutbox, app: App, total: int) -> None:
+        if not total:
+            return
+        with self._database.read() as connection:
+            proven = People(self._database, self.pipeline.name).count(connection)[0] > 0
+
+        def tell(counts: DeliveryCounts) -> None:
+            self._on_progress(Progress("deliver", counts.accepted + counts.rejected, total))
+
+        try:
+            deliver(outbox, app, stop=self._stop, on_progress=tell, proven=proven)
+        except KeyboardInterrupt:
+            # The workers have finished what was in flight; the outbox knows what is left.
+            self._stop.set()
+
+    def _note(self, **known: Any) -> None:
+        self.summary = dataclasses.replace(self.summary, **known)
+
+    def _end(self, error: BaseException | None) -> None:
+        state = "done" if error is None else "failed"
+        if isinstance(error, Interrupted) or not isinstance(error, Exception | None):
+            state = "interrupted"
+        words = str(error) if isinstance(error, ScimportError) else type(error).__name__ if error else ""
+        runs.end(self._database, self.summary, state, words)
+
+    def _write_problems(self) -> None:
+        path = self.folder / "problems.csv"
+        with self._database.read() as connection:
+            problems = self._plans.all_problems(connection, self.summary.plan_id)
+            if write_problems(path, problems, show_values=self._show_values):
+                self._note(problems_file=path.relative_to(self._project.root).as_posix())
+
+
+def known_columns(project: Project, pipeline: Pipeline) -> tuple[str, ...]:
+    """The columns that a pipeline's source has now.
+
+    Raises:
+        ConfigError: The source's file is wrong.
+        SourceError: The source cannot be opened.
+    """
+    loaded = project.source(pipeline.config.source)
+    with open_source(loaded.config, name=loaded.name, root=project.root) as source:
+        _check_contract(loaded, source.columns)
+        return source.columns
+
+
+def unfinished(project: Project, name: str) -> str | None:
+    """Id of the plan of a pipeline whose delivery was cut off, if there is one."""
+    database = Database(project.state_url)
+    try:
+        with database.read() as connection:
+            return Plans(database, project.pipeline(name).name).unfinished(connection)
+    finally:
+        database.close()
+
+
+def compiled(
+    project: Project, pipeline: Pipeline, columns: Sequence[str] | None, now: datetime
+) -> tuple[Mapping, UserValidator]:
+    """Compile a pipeline's mapping, with the validator of what it makes.
+
+    Args:
+        project: The project folder.
+        pipeline: The pipeline.
+        columns: The source's columns; ``None`` when they are not known.
+        now: What ``now`` and ``today`` are in its expressions.
+
+    Raises:
+        ConfigError: The mapping is wrong, with every problem of its files.
+    """
+    chain = project.mapping_chain(pipeline.config.mapping)
+    mapping = compile_mapping(chain, columns, custom=project.schemas(chain), now=now)
+    return mapping, UserValidator(mapping.schema, nullable=mapping.clear)
+
+
+def write_problems(path: Path, problems: Iterable[Problem], *, show_values: bool) -> bool:
+    """Write problems as CSV, readable by the owner alone; no file is made for none.
+
+    Returns:
+        Whether there were any.
+    """
+    rows = iter(problems)
+    first = next(rows, None)
+    if first is None:
+        return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    names = [field.name for field in dataclasses.fields(Problem)]
+    with open(path, "w", encoding="utf-8", newline="", opener=_private) as file:
+        writer = csv.DictWriter(file, names)
+        writer.writeheader()
+        for problem in itertools.chain([first], rows):
+            masked = problem.value if show_values else "***" if problem.value else ""
+            writer.writerow(dataclasses.asdict(problem) | {"value": masked})
+    return True
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def _check_contract(source: LoadedSource, columns: Sequence[str]) -> None:
+    """Every column that the contract or the key names must be there."""
+    problems = [
+        source.document.problem(
+            Code.MISSING_COLUMN,
+            ("columns", name),
+            f"the source has no column '{name}'",
+            did_you_mean(name, columns) or "Correct the contract, or the export.",
+        )
+        for name in source.config.columns
+        if name not in columns
+    ]
+    if problems:
+        raise SourceError(problems)
+
+
+def _since(before: DeliveryCounts, after: DeliveryCounts) -> DeliveryCounts:
+    """What was done between two tallies of the same plan."""
+    return DeliveryCounts(
+        accepted=after.accepted - before.accepted,
+        rejected=after.rejected - before.rejected,
+        remaining=after.remaining,
+        calls=after.calls - before.calls,
+        throttled=after.throttled - before.throttled,
+    )
+
+
+def _interrupted(what: str, pipeline: str) -> Interrupted:
+    hint = f"Go on with `scimport resume {pipeline}`; the next `scimport run {pipeline}` does so too."
+    return Interrupted(Problem(Code.INTERRUPTED, f"stopped before the end; {what}", hint=hint))

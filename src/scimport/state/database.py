@@ -1,0 +1,188 @@
+"""The connection to the state database: SQLite by default, PostgreSQL where several machines share it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, insert, make_url, text
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError, SQLAlchemyError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from scimport.codes import Code
+from scimport.errors import StateError
+from scimport.model import Problem
+
+HEAD = "0001"
+"""The newest migration: a database that says this needs no migrating."""
+
+_CLOCKS = {
+    "postgresql": "SELECT EXTRACT(EPOCH FROM clock_timestamp())",
+    "mysql": "SELECT UNIX_TIMESTAMP(SYSDATE(6))",
+    "mariadb": "SELECT UNIX_TIMESTAMP(SYSDATE(6))",
+    "sqlite": "SELECT (julianday('now') - 2440587.5) * 86400.0",
+}
+
+
+class Database:
+    """One state database.
+
+    Args:
+        url: A SQLAlchemy URL. A SQLite file is created, with its folder, readable by its owner alone.
+
+    Raises:
+        StateError: It cannot be reached, or a newer scimport has changed it.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.engine = _engine(url)
+        self.dialect = self.engine.dialect.name
+        self._clock = text(_CLOCKS.get(self.dialect, "SELECT EXTRACT(EPOCH FROM CURRENT_TIMESTAMP)"))
+        try:
+            _migrate(self.engine)
+        except (OperationalError, DBAPIError) as error:
+            raise _unreachable(self.engine.url, error) from error
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A connection that sees one moment of the database and writes nothing."""
+        with self._refusals(), self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A connection in a transaction that is committed at the end; on SQLite the only one that writes."""
+        with (
+            self._refusals(),
+            self.engine.connect().execution_options(writes=True) as connection,
+            connection.begin(),
+        ):
+            yield connection
+
+    def now(self, connection: Connection) -> float:
+        """Seconds since 1970 by the database's clock, which every process that shares it agrees on."""
+        return float(connection.execute(self._clock).scalar_one())
+
+    def insert_many(
+        self, connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]
+    ) -> int:
+        """Insert ``rows`` (values in the order of ``columns``), passing over those whose key is taken.
+
+        Returns:
+            How many rows were inserted.
+        """
+        if not rows:
+            return 0
+        # The driver's own executemany takes tuples as they are; SQLAlchemy's way costs a third more a row.
+        if self.dialect == "sqlite":
+            names, marks = ", ".join(f'"{name}"' for name in columns), ", ".join("?" * len(columns))
+            sql = f'INSERT OR IGNORE INTO "{table.name}" ({names}) VALUES ({marks})'  # noqa: S608 - our own names
+            return connection.exec_driver_sql(sql, list(rows)).rowcount
+        ignoring = insert(table).prefix_with("IGNORE")
+        statement = (
+            postgresql.insert(table).on_conflict_do_nothing() if self.dialect == "postgresql" else ignoring
+        )
+        named = [dict(zip(columns, row, strict=True)) for row in rows]
+        return connection.execute(statement, named, execution_options={"preserve_rowcount": True}).rowcount
+
+    def close(self) -> None:
+        """Let go of all connections."""
+        self.engine.dispose()
+
+    @contextmanager
+    def _refusals(self) -> Iterator[None]:
+        try:
+            yield
+        except OperationalError as error:
+            raise _unreachable(self.engine.url, error) from error
+
+
+def _engine(url: str) -> Engine:
+    try:
+        parsed = make_url(url)
+        if parsed.get_backend_name() == "sqlite":
+            return _sqlite(parsed)
+        return create_engine(parsed, pool_pre_ping=True, isolation_level="READ COMMITTED")
+    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
+        hint = (
+            "Write it as dialect+driver://user@host/database, and install the driver (scimport[postgresql])."
+        )
+        message = f"the state URL cannot be used: {type(error).__name__}"
+        raise StateError(Problem(Code.STATE_UNREACHABLE, message, hint=hint)) from error
+
+
+def _sqlite(url: URL) -> Engine:
+    if url.database:
+        path = Path(url.database)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # People's data: for its owner alone. SQLite gives -wal and -shm the mode of the file.
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        path.chmod(0o600)
+    engine = create_engine(url, connect_args={"timeout": 60, "check_same_thread": False})
+    event.listen(engine, "connect", _configure_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _configure_sqlite(connection: Any, _entry: ConnectionPoolEntry) -> None:
+    # The driver would begin transactions late and by guess; _begin_sqlite does it.
+    connection.isolation_level = None
+    for pragma in (
+        "journal_mode = WAL",
+        "synchronous = NORMAL",
+        "cache_size = -16384",
+        "busy_timeout = 60000",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A transaction that will write must say so at once: a reader cannot be promoted while another writes.
+    writes = connection.get_execution_options().get("writes")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _migrate(engine: Engine) -> None:
+    with engine.connect().execution_options(writes=True) as connection, connection.begin():
+        found = _revision(connection)
+        if found == HEAD:
+            return
+        if found is not None and found > HEAD:
+            message = f"the state database is of a newer scimport (revision {found}; this one knows {HEAD})"
+            raise StateError(Problem(Code.STATE_TOO_NEW, message, hint="Upgrade scimport on this machine."))
+        _upgrade(connection)
+
+
+def _revision(connection: Connection) -> str | None:
+    if not connection.dialect.has_table(connection, "alembic_version"):
+        return None
+    revision = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+    return None if revision is None else str(revision)
+
+
+def _upgrade(connection: Connection) -> None:
+    # Imported here: a database that is up to date, which is nearly always, does without.
+    from alembic import command  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415
+
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(
+            "SELECT pg_advisory_xact_lock(7306364)"
+        )  # two first starts at the same time
+        if _revision(connection) == HEAD:
+            return
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _unreachable(url: URL, error: SQLAlchemyError) -> StateError:
+    words = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+    message = f"the state database {url.render_as_string(hide_password=True)} cannot be used: {words}"
+    hint = "Check SCIMPORT_STATE_URL or scimport.toml, and that the database is up and has room."
+    return StateError(Problem(Code.STATE_UNREACHABLE, message, hint=hint))

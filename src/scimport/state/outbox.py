@@ -1,0 +1,237 @@
+"""The outbox of one plan: what is still to be sent, and every request before and after it is sent."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, String, UpdateBase, bindparam, func, insert, literal, select, update
+from sqlalchemy.dialects import mysql, postgresql, sqlite
+
+from scimport.apps.outbox import Delivery, DeliveryResult, Operation, Wait
+from scimport.codes import Code
+from scimport.errors import BudgetError
+from scimport.model import DeliveryCounts, Problem, Status
+from scimport.state import schema
+from scimport.state.database import Database
+from scimport.state.schema import change, pace, person
+
+DAY = 86_400.0
+LOST_AFTER = 120.0
+"""Seconds after which a request without an end is taken for lost with its process."""
+
+_COPIED = ("key", "external_id", "active", "row_digest", "user_digest", "body")
+_PAGE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the endpoint allows to everybody who shares a scope (entra-facts 2.6).
+
+    Attributes:
+        scope: What shares the limits: the tenant of the endpoint.
+        burst: Calls in any window.
+        window: Seconds of the window.
+        daily_calls: Calls in any 24 hours.
+    """
+
+    scope: str
+    burst: int = 40
+    window: float = 5.0
+    daily_calls: int = 2000
+
+
+class StateOutbox:
+    """The planned changes of one plan, as :class:`scimport.apps.outbox.Outbox` in the state database.
+
+    A call takes part in the pace from before it is sent until ``window`` seconds after its answer: the
+    endpoint counts it at some moment between the two, so no window of the endpoint's own ever holds more
+    than ``burst`` calls, whatever the latency and however many processes share the scope.
+
+    Args:
+        database: The state database.
+        pipeline: Name of the pipeline.
+        plan_id: Its plan, staged or applying. Only one process may drain it at a time (see ``locks``).
+        limits: The endpoint's limits.
+    """
+
+    def __init__(self, database: Database, pipeline: str, plan_id: str, limits: Limits) -> None:
+        self._database = database
+        self._pipeline = pipeline
+        self._plan_id = plan_id
+        self._limits = limits
+        self._lock = threading.Lock()
+        self._waiting: deque[Operation] = deque()
+        self._last = 0
+        self._acknowledge = _acknowledgement(database.dialect)
+        with database.write() as connection:
+            _ensure_pace(database, connection, limits.scope)
+            _close_lost(connection, plan_id, database.now(connection))
+
+    def claim(self, size: int = 50) -> tuple[Operation, ...]:
+        """The next planned operations, at most ``size``, that no other caller has; () when none is left."""
+        with self._lock:
+            if len(self._waiting) < size:
+                self._load()
+            return tuple(self._waiting.popleft() for _ in range(min(size, len(self._waiting))))
+
+    def begin(self, operations: Sequence[Operation]) -> Delivery | Wait:
+        """Write a request down before it is sent, if the pace has room for it now.
+
+        Raises:
+            BudgetError: The calls of the last 24 hours reach ``daily_calls``.
+        """
+        mine = pace.c.scope == self._limits.scope
+        with self._database.write() as connection:
+            held = select(pace.c.not_before).where(mine).with_for_update()
+            not_before = float(connection.execute(held).scalar_one())
+            now = self._database.now(connection)
+            if (seconds := max(not_before - now, self._wait(connection, now))) > 0:
+                return Wait(seconds)
+            self._check_budget(connection, now)
+            request_id = str(uuid.uuid4())
+            statement = insert(schema.delivery).values(
+                plan_id=self._plan_id,
+                scope=self._limits.scope,
+                client_request_id=request_id,
+                operations=len(operations),
+                sent_at=now,
+                request_id="",
+            )
+            (number,) = connection.execute(statement).inserted_primary_key or (0,)
+        return Delivery(number, request_id, tuple(operations))
+
+    def finish(
+        self,
+        delivery: Delivery,
+        *,
+        http_status: int | None,
+        result: DeliveryResult,
+        request_id: str = "",
+        retry_after: float | None = None,
+    ) -> None:
+        """Write down how a request ended; its people are acknowledged if it was accepted.
+
+        When the endpoint throttles and says for how long, everybody who shares the scope waits.
+        """
+        with self._database.write() as connection:
+            now = self._database.now(connection)
+            ended = {"ended_at": now, "result": result.value, "http_status": http_status}
+            ended |= {"request_id": request_id[:255]}
+            one = schema.delivery.c.id == delivery.id
+            connection.execute(update(schema.delivery).where(one).values(ended))
+            if result is DeliveryResult.THROTTLED and retry_after:
+                mine = pace.c.scope == self._limits.scope
+                connection.execute(update(pace).where(mine).values(not_before=now + retry_after))
+            if result is DeliveryResult.ACCEPTED:
+                self._accept(connection, delivery, now)
+
+    def reject(self, operation: Operation, *, message: str) -> None:
+        """The endpoint refuses this record: keep its words."""
+        with self._database.write() as connection:
+            values = {"status": Status.REJECTED.value, "message": message}
+            connection.execute(update(change).where(change.c.id == operation.change_id).values(values))
+
+    def release(self, operations: Sequence[Operation]) -> None:
+        """Give operations back that were claimed and not sent."""
+        with self._lock:
+            self._waiting.extendleft(reversed(operations))
+
+    def _accept(self, connection: Connection, delivery: Delivery, now: float) -> None:
+        ids = [one.change_id for one in delivery.operations]
+        accepted = {"status": Status.ACCEPTED.value, "delivery_id": delivery.id}
+        connection.execute(update(change).where(change.c.id.in_(ids)).values(accepted))
+        parameters = {"ids": ids, "owner": self._pipeline, "at": now, "by": delivery.id}
+        connection.execute(self._acknowledge, parameters)
+
+    def tally(self) -> DeliveryCounts:
+        """What has become of the plan so far: people by status, and calls."""
+        with self._database.read() as connection:
+            by_status = select(change.c.status, func.count()).where(change.c.plan_id == self._plan_id)
+            people = {row[0]: row[1] for row in connection.execute(by_status.group_by(change.c.status))}
+            mine = schema.delivery.c.plan_id == self._plan_id
+            by_result = select(schema.delivery.c.result, func.count()).where(mine)
+            calls = {
+                row[0]: row[1] for row in connection.execute(by_result.group_by(schema.delivery.c.result))
+            }
+        return DeliveryCounts(
+            accepted=people.get(Status.ACCEPTED.value, 0),
+            rejected=people.get(Status.REJECTED.value, 0),
+            remaining=people.get(Status.PLANNED.value, 0),
+            calls=sum(calls.values()),
+            throttled=calls.get(DeliveryResult.THROTTLED.value, 0),
+        )
+
+    def _load(self) -> None:
+        planned = (change.c.plan_id == self._plan_id, change.c.status == Status.PLANNED.value)
+        query = select(change.c.id, change.c.key, change.c.body).where(*planned, change.c.id > self._last)
+        with self._database.read() as connection:
+            page = connection.execute(query.order_by(change.c.id).limit(_PAGE)).all()
+        self._waiting.extend(Operation(row[0], row[1], bytes(row[2])) for row in page)
+        if page:
+            self._last = page[-1][0]
+
+    def _wait(self, connection: Connection, now: float) -> float:
+        limits = self._limits
+        # A request in flight has no end yet; it counts as if it ended now.
+        end = func.coalesce(schema.delivery.c.ended_at, literal(now))
+        query = select(end).where(
+            schema.delivery.c.scope == limits.scope,
+            # Nobody waits longer than LOST_AFTER for an answer: what was sent earlier has left the window.
+            schema.delivery.c.sent_at > now - limits.window - LOST_AFTER,
+            end > now - limits.window,
+        )
+        nth = connection.execute(query.order_by(end.desc()).offset(limits.burst - 1).limit(1)).scalar()
+        return 0.0 if nth is None else max(float(nth) + limits.window - now, 0.001)
+
+    def _check_budget(self, connection: Connection, now: float) -> None:
+        limits = self._limits
+        recent = (schema.delivery.c.scope == limits.scope, schema.delivery.c.sent_at > now - DAY)
+        query = select(func.count(), func.min(schema.delivery.c.sent_at)).where(*recent)
+        calls, first = connection.execute(query).one()
+        if calls >= limits.daily_calls:
+            minutes = max(round((first + DAY - now) / 60), 1)
+            message = f"{calls} of {limits.daily_calls} calls of 24 hours are used; what is left stays staged"
+            hint = f"A call is free in {minutes} minutes: run `scimport resume {self._pipeline}` then."
+            raise BudgetError(Problem(Code.BUDGET_EXHAUSTED, message, hint=hint))
+
+
+def _ensure_pace(database: Database, connection: Connection, scope: str) -> None:
+    database.insert_many(connection, pace, ("scope", "not_before"), [(scope, 0.0)])
+
+
+def _close_lost(connection: Connection, plan_id: str, now: float) -> None:
+    """Requests without an end are of a process that is gone: their people are sent again."""
+    lost = (schema.delivery.c.plan_id == plan_id, schema.delivery.c.ended_at.is_(None))
+    connection.execute(
+        update(schema.delivery).where(*lost).values(ended_at=now, result=DeliveryResult.FAILED.value)
+    )
+
+
+def _acknowledgement(dialect: str) -> UpdateBase:
+    """Accepted changes become people as last acknowledged, known before or not.
+
+    Parameters: ``ids`` of changes, ``owner`` (pipeline), ``at`` (seconds), ``by`` (delivery).
+    """
+    accepted = select(
+        bindparam("owner", type_=String),
+        *(change.c[name] for name in _COPIED),
+        bindparam("at"),
+        bindparam("by"),
+    ).where(change.c.id.in_(bindparam("ids", expanding=True)))
+    source, columns = (
+        accepted.order_by(change.c.key),
+        ["pipeline", *_COPIED, "acknowledged_at", "delivery_id"],
+    )
+    if dialect in {"mysql", "mariadb"}:
+        into_mysql = mysql.insert(person).from_select(columns, source)
+        return into_mysql.on_duplicate_key_update({name: into_mysql.inserted[name] for name in columns[2:]})
+    into = (postgresql.insert if dialect == "postgresql" else sqlite.insert)(person).from_select(
+        columns, source
+    )
+    return into.on_conflict_do_update(
+        index_elements=["pipeline", "key"], set_={name: into.excluded[name] for name in columns[2:]}
+    )

@@ -1,0 +1,217 @@
+"""Plans and their changes: the staged outbox of a pipeline."""
+
+from __future__ import annotations
+
+import dataclasses
+import secrets
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import NamedTuple
+
+import orjson
+from sqlalchemy import Connection, RowMapping, delete, func, insert, select, update
+
+from scimport.codes import Code
+from scimport.model import Change, ChangeKind, PlanCounts, Problem, Severity, Status
+from scimport.state.database import Database
+from scimport.state.schema import change, person, plan, problem
+
+KEEP_PLANS = 10
+"""The changes and problems of this many plans of a pipeline are kept; older ones are removed."""
+
+_CHANGE_COLUMNS = (
+    "plan_id",
+    "key",
+    "kind",
+    "status",
+    "external_id",
+    "active",
+    "position",
+    "row_digest",
+    "user_digest",
+    "body",
+)
+_PROBLEM_COLUMNS = ("plan_id", *(field.name for field in dataclasses.fields(Problem)))
+
+
+class PlanState(StrEnum):
+    """How far a plan is. Only a plan that is applying has sent anything and is not finished."""
+
+    BUILDING = "building"
+    STAGED = "staged"
+    APPLYING = "applying"
+    DONE = "done"
+    DISCARDED = "discarded"
+
+
+class Staged(NamedTuple):
+    """What is already staged for a key, as far as a second record of that key must know."""
+
+    key: str
+    kind: ChangeKind
+    position: int
+    row_digest: bytes
+
+
+class Plans:
+    """The plans of one pipeline.
+
+    Args:
+        database: The state database.
+        pipeline: Name of the pipeline.
+    """
+
+    def __init__(self, database: Database, pipeline: str) -> None:
+        self._database = database
+        self._pipeline = pipeline
+
+    def create(self, connection: Connection) -> str:
+        """Begin a plan; returns its id. Unfinished business of earlier, never applied plans is discarded."""
+        now = self._database.now(connection)
+        self._discard(connection)
+        plan_id = new_id("p", now)
+        row = {
+            "id": plan_id,
+            "pipeline": self._pipeline,
+            "state": PlanState.BUILDING,
+            "created_at": now,
+            "counts": "{}",
+        }
+        connection.execute(insert(plan), row)
+        return plan_id
+
+    def set_state(self, connection: Connection, plan_id: str, state: PlanState) -> None:
+        """Note how far the plan is."""
+        connection.execute(update(plan).where(plan.c.id == plan_id).values(state=state))
+
+    def finish_building(self, connection: Connection, plan_id: str, counts: PlanCounts) -> None:
+        """The plan is complete: it can be applied from now on."""
+        values = {"state": PlanState.STAGED, "counts": orjson.dumps(counts).decode()}
+        connection.execute(update(plan).where(plan.c.id == plan_id).values(values))
+
+    def counts(self, connection: Connection, plan_id: str) -> PlanCounts:
+        """What the plan found."""
+        return PlanCounts(
+            **orjson.loads(connection.execute(select(plan.c.counts).where(plan.c.id == plan_id)).scalar_one())
+        )
+
+    def unfinished(self, connection: Connection) -> str | None:
+        """Id of the plan that was being applied when its run ended, if there is one."""
+        query = select(plan.c.id).where(plan.c.pipeline == self._pipeline, plan.c.state == PlanState.APPLYING)
+        return connection.execute(query.order_by(plan.c.created_at)).scalar()
+
+    def stage(self, connection: Connection, plan_id: str, changes: Sequence[Change]) -> int:
+        """Add changes to the plan, passing over keys that it has; returns how many were added."""
+        rows = [_change_row(plan_id, one) for one in changes]
+        return self._database.insert_many(connection, change, _CHANGE_COLUMNS, rows)
+
+    def staged(self, connection: Connection, plan_id: str, keys: Sequence[str]) -> dict[str, Staged]:
+        """What the plan has for these keys."""
+        columns = (change.c.key, change.c.kind, change.c.position, change.c.row_digest)
+        query = select(*columns).where(change.c.plan_id == plan_id, change.c.key.in_(keys))
+        found = (
+            Staged(row[0], ChangeKind(row[1]), row[2], bytes(row[3])) for row in connection.execute(query)
+        )
+        return {one.key: one for one in found}
+
+    def unstage(self, connection: Connection, plan_id: str, key: str) -> None:
+        """Take the change of a key out of the plan."""
+        connection.execute(delete(change).where(change.c.plan_id == plan_id, change.c.key == key))
+
+    def keep_first(self, connection: Connection, plan_id: str, limit: int) -> int:
+        """Leave out all but the first ``limit`` changes to be sent; returns how many were left out."""
+        planned = select(change.c.id).where(change.c.plan_id == plan_id, change.c.status == Status.PLANNED)
+        last = connection.execute(planned.order_by(change.c.id).offset(max(limit - 1, 0)).limit(1)).scalar()
+        if last is None:
+            return 0
+        surplus = (
+            change.c.plan_id == plan_id,
+            change.c.status == Status.PLANNED,
+            change.c.id > (last if limit else 0),
+        )
+        return connection.execute(delete(change).where(*surplus)).rowcount
+
+    def tally(self, connection: Connection, plan_id: str) -> dict[tuple[str, str], int]:
+        """How many changes the plan has by (kind, status)."""
+        query = select(change.c.kind, change.c.status, func.count()).where(change.c.plan_id == plan_id)
+        return {
+            (row[0], row[1]): row[2]
+            for row in connection.execute(query.group_by(change.c.kind, change.c.status))
+        }
+
+    def external_id_collisions(self, connection: Connection, plan_id: str) -> list[tuple[str, int]]:
+        """(key, position) of each planned change whose externalId another key has, here or there."""
+        mine = (change.c.plan_id == plan_id, change.c.status == Status.PLANNED)
+        twice = (
+            select(change.c.external_id).where(*mine).group_by(change.c.external_id).having(func.count() > 1)
+        )
+        taken = (
+            select(person.c.id)
+            .where(person.c.pipeline == self._pipeline, person.c.external_id == change.c.external_id)
+            .where(person.c.key != change.c.key)
+        )
+        query = select(change.c.key, change.c.position).where(*mine)
+        query = query.where(change.c.external_id.in_(twice) | taken.exists()).order_by(change.c.id)
+        return [(row[0], row[1]) for row in connection.execute(query)]
+
+    def changes(self, connection: Connection, plan_id: str) -> Iterator[RowMapping]:
+        """The changes of the plan in the order in which they are sent, with their status now."""
+        query = select(change).where(change.c.plan_id == plan_id).order_by(change.c.id)
+        for page in connection.execute(query).mappings().partitions(500):
+            yield from page
+
+    def add_problems(self, connection: Connection, plan_id: str, problems: Sequence[Problem]) -> None:
+        """Keep problems of the plan's records."""
+        rows = [_problem_row(plan_id, one) for one in problems]
+        self._database.insert_many(connection, problem, _PROBLEM_COLUMNS, rows)
+
+    def drop_problems(self, connection: Connection, plan_id: str, key: str) -> None:
+        """Forget the problems of a key whose record was replaced."""
+        connection.execute(delete(problem).where(problem.c.plan_id == plan_id, problem.c.key == key))
+
+    def problems(self, connection: Connection, plan_id: str) -> Iterator[Problem]:
+        """The problems of the plan's records, in the order in which they were found."""
+        columns = [problem.c[name] for name in _PROBLEM_COLUMNS[1:]]
+        query = select(*columns).where(problem.c.plan_id == plan_id).order_by(problem.c.id)
+        for row in connection.execute(query).mappings():
+            yield Problem(**{**row, "severity": Severity(row["severity"])})
+
+    def all_problems(self, connection: Connection, plan_id: str) -> Iterator[Problem]:
+        """The problems of the plan's records, then those records that the endpoint rejected, in its words."""
+        yield from self.problems(connection, plan_id)
+        rejected = (change.c.plan_id == plan_id, change.c.status == Status.REJECTED.value)
+        query = select(change.c.key, change.c.message).where(*rejected).order_by(change.c.id)
+        hint = "Correct the record or the mapping; the next run sends it again."
+        for row in connection.execute(query):
+            message = f"the endpoint rejected the record: {row.message}"
+            yield Problem(Code.RECORD_REJECTED, message, hint=hint, key=row.key)
+
+    def _discard(self, connection: Connection) -> None:
+        mine = plan.c.pipeline == self._pipeline
+        never_applied = plan.c.state.in_((PlanState.BUILDING, PlanState.STAGED))
+        connection.execute(update(plan).where(mine, never_applied).values(state=PlanState.DISCARDED))
+        query = select(plan.c.id).where(mine, plan.c.state.in_((PlanState.DONE, PlanState.DISCARDED)))
+        for plan_id in (
+            connection.execute(query.order_by(plan.c.created_at.desc()).offset(KEEP_PLANS)).scalars().all()
+        ):
+            for table in (change, problem):
+                connection.execute(delete(table).where(table.c.plan_id == plan_id))
+            connection.execute(delete(plan).where(plan.c.id == plan_id))
+
+
+def _change_row(plan_id: str, one: Change) -> tuple[object, ...]:
+    # Drivers take plain strings faster than members of an enumeration.
+    kind, status = one.kind.value, one.status.value
+    texts = (plan_id, one.key, kind, status, one.external_id)
+    return (*texts, one.active, one.position, one.row_digest, one.user_digest, one.body)
+
+
+def _problem_row(plan_id: str, one: Problem) -> tuple[object, ...]:
+    row = dataclasses.asdict(one) | {"code": one.code.value, "severity": one.severity.value}
+    return (plan_id, *(row[name] for name in _PROBLEM_COLUMNS[1:]))
+
+
+def new_id(prefix: str, now: float) -> str:
+    """An id that sorts by time and can be read out on the telephone: ``p-20261123-141502-3fa9``."""
+    return f"{prefix}-{datetime.fromtimestamp(now, UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"

@@ -1,0 +1,147 @@
+"""The tables of the state database. Times are seconds since 1970 (UTC), by the database's own clock.
+
+The schema is made and changed by the Alembic migrations beside this module; a test holds the two together.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.dialects import mysql
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+# SQLite numbers rows by itself only where the type is INTEGER.
+_Id = BigInteger().with_variant(Integer, "sqlite")
+# MariaDB and MySQL compare text without case, and cannot index text without a length.
+_Key = String(255).with_variant(
+    mysql.VARCHAR(255, charset="utf8mb4", collation="utf8mb4_bin"), "mysql", "mariadb"
+)
+_Body = LargeBinary().with_variant(mysql.MEDIUMBLOB(), "mysql", "mariadb")
+
+person = Table(
+    "person",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("pipeline", _Key, nullable=False),
+    Column("key", _Key, nullable=False),
+    Column("external_id", _Key, nullable=False),
+    Column("active", Boolean, nullable=False, comment="as last acknowledged"),
+    Column("row_digest", LargeBinary(16), nullable=False, comment="empty: the row must be mapped to compare"),
+    Column("user_digest", LargeBinary(16), nullable=False),
+    Column("body", _Body, nullable=False, comment="the SCIM user that the endpoint last acknowledged"),
+    Column("acknowledged_at", Double, nullable=False),
+    Column("delivery_id", BigInteger, nullable=False),
+    UniqueConstraint("pipeline", "key"),
+)
+
+plan = Table(
+    "plan",
+    metadata,
+    Column("id", _Key, primary_key=True),
+    Column("pipeline", _Key, nullable=False),
+    Column("state", _Key, nullable=False, comment="building, staged, applying, done, discarded"),
+    Column("created_at", Double, nullable=False),
+    Column("counts", Text, nullable=False, comment="PlanCounts as JSON"),
+    Index("ix_plan_pipeline_created_at", "pipeline", "created_at"),
+)
+
+change = Table(
+    "change",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("plan_id", _Key, nullable=False),
+    Column("key", _Key, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("external_id", _Key, nullable=False),
+    Column("active", Boolean, nullable=False),
+    Column("position", BigInteger, nullable=False),
+    Column("row_digest", LargeBinary(16), nullable=False),
+    Column("user_digest", LargeBinary(16), nullable=False),
+    Column("body", _Body, nullable=False),
+    Column("delivery_id", BigInteger),
+    Column("message", Text, comment="the endpoint's words when it rejected the record"),
+    UniqueConstraint("plan_id", "key"),
+)
+
+delivery = Table(
+    "delivery",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("plan_id", _Key, nullable=False),
+    Column("scope", _Key, nullable=False, comment="what shares the endpoint's limits: the tenant"),
+    Column("client_request_id", String(36), nullable=False),
+    Column("operations", Integer, nullable=False),
+    Column("sent_at", Double, nullable=False),
+    Column("ended_at", Double),
+    Column("result", String(16)),
+    Column("http_status", Integer),
+    Column("request_id", String(255), nullable=False, comment="the endpoint's own id of the request"),
+    Index("ix_delivery_scope_sent_at", "scope", "sent_at"),
+    Index("ix_delivery_plan_id", "plan_id"),
+)
+
+pace = Table(
+    "pace",
+    metadata,
+    Column("scope", _Key, primary_key=True),
+    Column("not_before", Double, nullable=False, comment="the endpoint asked everybody to wait until then"),
+)
+
+problem = Table(
+    "problem",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("plan_id", _Key, nullable=False),
+    Column("code", String(64), nullable=False),
+    Column("severity", String(16), nullable=False),
+    Column("message", Text, nullable=False),
+    Column("hint", Text, nullable=False),
+    Column("file", Text, nullable=False),
+    Column("line", BigInteger),
+    Column("row", BigInteger),
+    Column("key", Text, nullable=False),
+    Column("field", Text, nullable=False),
+    Column("value", Text, nullable=False),
+    Index("ix_problem_plan_id", "plan_id"),
+)
+
+run = Table(
+    "run",
+    metadata,
+    Column("id", _Key, primary_key=True),
+    Column("pipeline", _Key, nullable=False),
+    Column("plan_id", _Key, nullable=False),
+    Column("state", String(16), nullable=False, comment="running, done, failed, interrupted"),
+    Column("started_at", Double, nullable=False),
+    Column("ended_at", Double),
+    Column("summary", Text, nullable=False, comment="RunSummary as JSON"),
+    Column("error", Text, nullable=False, comment="why it failed, in one line"),
+    Index("ix_run_pipeline_started_at", "pipeline", "started_at"),
+)
+
+lock = Table(
+    "lock",
+    metadata,
+    Column("pipeline", _Key, primary_key=True),
+    Column("owner", _Key, nullable=False, comment="host, process and its start: who holds the pipeline"),
+    Column("until", Double, nullable=False),
+)

@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+import uuid
+
+import pytest
+from sqlalchemy import select, update
+
+from scimport.apps.outbox import Delivery, DeliveryResult, Wait
+from scimport.errors import BudgetError
+from scimport.model import Change, ChangeKind, Status
+from scimport.state import Database
+from scimport.state.outbox import Limits, StateOutbox
+from scimport.state.people import Known, People
+from scimport.state.plans import Plans
+from scimport.state.schema import delivery
+
+
+def _planned(database: Database, keys: list[str], mark: bytes = b"1") -> str:
+    plans = Plans(database, "employees")
+    with database.write() as connection:
+        plan = plans.create(connection)
+        changes = [
+            Change(key, ChangeKind.JOINER, Status.PLANNED, f"x{key}", True, 0, mark * 16, mark * 16, b"{}")
+            for key in keys
+        ]
+        plans.stage(connection, plan, changes)
+    return plan
+
+
+def _send(outbox: StateOutbox, result: DeliveryResult = DeliveryResult.ACCEPTED, size: int = 50) -> Delivery:
+    sent = outbox.begin(outbox.claim(size))
+    assert isinstance(sent, Delivery)
+    outbox.finish(sent, http_status=202, result=result, request_id="theirs")
+    return sent
+
+
+def test_everybody_is_claimed_once_in_order(database: Database) -> None:
+    keys = [f"{n:04}" for n in range(1203)]
+    outbox = StateOutbox(database, "employees", _planned(database, keys), Limits("t"))
+    claimed: list[str] = []
+    while operations := outbox.claim():
+        assert len(operations) == 50 or len(claimed) == 1200
+        claimed += [one.key for one in operations]
+    assert claimed == keys
+    assert outbox.tally().remaining == 1203
+
+
+def test_what_is_released_comes_next(database: Database) -> None:
+    outbox = StateOutbox(database, "employees", _planned(database, ["a", "b", "c"]), Limits("t"))
+    outbox.release(outbox.claim(2))
+    assert [one.key for one in outbox.claim()] == ["a", "b", "c"]
+
+
+def test_accepted_people_are_known_from_then_on(database: Database) -> None:
+    outbox = StateOutbox(database, "employees", _planned(database, ["b", "a", "c"]), Limits("t"))
+    people = People(database, "employees")
+    _send(outbox, size=2)
+    with database.read() as connection:
+        known = people.lookup(connection, ["a", "nobody", "b", "c"])
+        assert known == {
+            0: Known(known[0].id, True, b"1" * 16, b"1" * 16),
+            2: Known(known[2].id, True, b"1" * 16, b"1" * 16),
+        }
+        assert people.count(connection) == (2, 2)
+        assert sorted(people.id_range(connection)) == sorted((known[0].id, known[2].id))
+        assert People(database, "contractors").lookup(connection, ["a"]) == {}
+    assert outbox.tally().remaining == 1
+    again = StateOutbox(database, "employees", _planned(database, ["a"], b"2"), Limits("t"))
+    _send(again)
+    with database.read() as connection:
+        assert people.lookup(connection, ["a"])[0] == Known(known[0].id, True, b"2" * 16, b"2" * 16)
+        person = people.get(connection, [known[0].id])[0]
+    assert (person.key, person.external_id, bytes(person.body)) == ("a", "xa", b"{}")
+
+
+@pytest.mark.parametrize("result", [one for one in DeliveryResult if one is not DeliveryResult.ACCEPTED])
+def test_what_is_not_accepted_stays_planned(database: Database, result: DeliveryResult) -> None:
+    outbox = StateOutbox(database, "employees", _planned(database, ["a"]), Limits("t"))
+    _send(outbox, result)
+    assert outbox.tally().remaining == 1
+    with database.read() as connection:
+        assert People(database, "employees").count(connection) == (0, 0)
+
+
+def test_a_rejected_record_is_not_sent_again(database: Database) -> None:
+    plan = _planned(database, ["a", "b"])
+    outbox = StateOutbox(database, "employees", plan, Limits("t"))
+    (first, _) = outbox.claim()
+    outbox.reject(first, message="no such domain")
+    assert outbox.tally().remaining == 1
+    with database.read() as connection:
+        rows = [
+            (row["key"], row["status"], row["message"])
+            for row in Plans(database, "employees").changes(connection, plan)
+        ]
+    assert rows == [("a", "rejected", "no such domain"), ("b", "planned", None)]
+
+
+def test_the_pace_counts_a_call_until_the_window_after_its_end(database: Database) -> None:
+    keys = [str(n) for n in range(9)]
+    outbox = StateOutbox(database, "employees", _planned(database, keys), Limits("t", burst=3, window=5.0))
+    flying = [outbox.begin(outbox.claim(1)) for _ in range(3)]
+    waits = outbox.begin(outbox.claim(1))
+    assert isinstance(waits, Wait)
+    assert waits.seconds == pytest.approx(5, abs=0.1)  # nothing has ended yet
+    for sent in flying:
+        assert isinstance(sent, Delivery)
+        outbox.finish(sent, http_status=202, result=DeliveryResult.ACCEPTED)
+    with database.write() as connection:
+        connection.execute(update(delivery).values(ended_at=database.now(connection) - 4.0))
+    waits = outbox.begin(outbox.claim(1))
+    assert isinstance(waits, Wait)
+    assert waits.seconds == pytest.approx(1, abs=0.2)
+    with database.write() as connection:
+        connection.execute(update(delivery).values(ended_at=database.now(connection) - 5.1))
+    assert isinstance(outbox.begin(outbox.claim(1)), Delivery)
+
+
+def test_the_pace_is_shared_by_all_outboxes_of_a_scope(database: Database) -> None:
+    one = StateOutbox(database, "employees", _planned(database, ["a"]), Limits("t", burst=1))
+    two = StateOutbox(database, "contractors", _planned(database, ["a"]), Limits("t", burst=1))
+    other = StateOutbox(database, "other", _planned(database, ["a"]), Limits("u", burst=1))
+    _send(one)
+    assert isinstance(two.begin(two.claim()), Wait)
+    assert isinstance(other.begin(other.claim()), Delivery)
+
+
+def test_retry_after_holds_everybody_of_the_scope(database: Database) -> None:
+    one = StateOutbox(database, "employees", _planned(database, ["a", "b"]), Limits("t"))
+    sent = one.begin(one.claim(1))
+    assert isinstance(sent, Delivery)
+    one.finish(sent, http_status=429, result=DeliveryResult.THROTTLED, retry_after=30.0)
+    two = StateOutbox(database, "contractors", _planned(database, ["a"]), Limits("t"))
+    waits = two.begin(two.claim())
+    assert isinstance(waits, Wait)
+    assert waits.seconds == pytest.approx(30, abs=1)
+
+
+def test_the_days_calls_are_counted_over_24_hours(database: Database) -> None:
+    outbox = StateOutbox(database, "employees", _planned(database, list("abcd")), Limits("t", daily_calls=2))
+    _send(outbox, size=1)
+    _send(outbox, size=1)
+    with pytest.raises(BudgetError, match="2 of 2"):
+        outbox.begin(outbox.claim(1))
+    with database.write() as connection:
+        first = connection.execute(select(delivery.c.id).limit(1)).scalar_one()
+        yesterday = database.now(connection) - 86_401
+        connection.execute(
+            update(delivery).where(delivery.c.id == first).values(sent_at=yesterday, ended_at=yesterday)
+        )
+    _send(outbox, size=1)
+
+
+def test_requests_of_a_process_that_is_gone_are_closed(database: Database) -> None:
+    plan = _planned(database, ["a"])
+    gone = StateOutbox(database, "employees", plan, Limits("t"))
+    sent = gone.begin(gone.claim())
+    assert isinstance(sent, Delivery)
+    assert str(uuid.UUID(sent.request_id)) == sent.request_id
+    again = StateOutbox(database, "employees", plan, Limits("t"))
+    assert again.tally().remaining == 1
+    with database.read() as connection:
+        row = connection.execute(select(delivery.c.result, delivery.c.ended_at, delivery.c.operations)).one()
+    assert row.result == "failed"
+    assert row.ended_at is not None
+    assert row.operations == 1
+    assert [one.key for one in again.claim()] == ["a"]
