@@ -24,6 +24,7 @@ class Code(StrEnum):
     SOURCE_NOT_FOUND = "source-not-found"
     SOURCE_UNREADABLE = "source-unreadable"
     SOURCE_EMPTY = "source-empty"
+    SOURCE_CHANGED = "source-changed"
     SOURCE_ENCODING = "source-encoding"
     SOURCE_DELIMITER = "source-delimiter"
     SOURCE_HEADER = "source-header"
@@ -56,6 +57,7 @@ class Code(StrEnum):
     COMPLEX_ATTRIBUTE = "complex-attribute"
     SIMPLE_ATTRIBUTE = "simple-attribute"
     LIST_EXPECTED = "list-expected"
+    SINGLE_EXPECTED = "single-expected"
     REQUIRED_ATTRIBUTE = "required-attribute"
     UNKNOWN_COLUMN = "unknown-column"
     UNKNOWN_NAME = "unknown-name"
@@ -75,10 +77,16 @@ class Code(StrEnum):
     BUDGET_EXHAUSTED = "budget-exhausted"
     RECORD_REJECTED = "record-rejected"
 
+    # Sandbox
+    SANDBOX_RUNNING = "sandbox-running"
+    PORT_IN_USE = "port-in-use"
+
     # Runs and state
     PIPELINE_LOCKED = "pipeline-locked"
     NOTHING_TO_RESUME = "nothing-to-resume"
     UNKNOWN_RUN = "unknown-run"
+    UNKNOWN_RECORD = "unknown-record"
     STATE_UNREACHABLE = "state-unreachable"
     STATE_TOO_NEW = "state-too-new"
     INTERRUPTED = "interrupted"
+    PREFECT_UNREACHABLE = "prefect-unreachable"

@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-from scimport.apps import App, Endpoint, authenticator, check_endpoint
+from scimport.apps.app import App
+from scimport.apps.auth import authenticator
+from scimport.apps.hosts import Endpoint, check_endpoint
+from scimport.codes import Code
+from scimport.errors import UsageError
+from scimport.model import Problem
 from scimport.project import Pipeline, Project
 
 
@@ -51,9 +56,22 @@ def connected(project: Project, pipeline: Pipeline) -> Iterator[App]:
 def sandbox_endpoint(project: Project, pipeline: Pipeline) -> Iterator[str]:
     """URL of a pipeline's app in the project's sandbox, which is started for the time if none is running."""
     # Imported here: who delivers to a real endpoint needs no web server.
-    from scimport.sandbox import find_running, register_app, run_sandbox  # noqa: PLC0415
+    from scimport.sandbox import find_running, run_sandbox  # noqa: PLC0415
 
     folder = project.data_dir / "sandbox"
     with ExitStack() as exits:
         base_url = find_running(folder) or exits.enter_context(run_sandbox(folder)).base_url
-        yield register_app(base_url, pipeline.name, pipeline.config.app.target)
+        yield register_app(base_url, pipeline)
+
+
+def register_app(base_url: str, pipeline: Pipeline) -> str:
+    """Make sure that the sandbox has an app for a pipeline; returns its bulkUpload URL."""
+    import httpx  # noqa: PLC0415 - as above
+
+    wanted = {"name": pipeline.name, "target": pipeline.config.app.target}
+    answer = httpx.post(f"{base_url}/sandbox/apps", json=wanted, trust_env=False)
+    if answer.is_error:
+        message = f"the sandbox has no app for {pipeline.name}: {answer.json()['error']['message']}"
+        hint = "Remove .scimport/sandbox to begin with an empty sandbox."
+        raise UsageError(Problem(Code.ENDPOINT_REFUSES, message, hint=hint))
+    return str(answer.json()["endpoint"])

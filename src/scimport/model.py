@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from scimport.codes import Code
@@ -47,11 +47,7 @@ class Problem:
     @property
     def place(self) -> str:
         """Where it is, as ``file:line``, ``file row N``, or the part of that which is known."""
-        if self.line is not None:
-            return f"{self.file}:{self.line}"
-        if self.row is not None:
-            return f"{self.file} row {self.row}"
-        return self.file
+        return str(Place(self.file, self.line, self.row))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +57,18 @@ class Place:
     file: str
     line: int | None = None
     row: int | None = None
+
+    def __str__(self) -> str:
+        if self.line is not None:
+            return f"{self.file}:{self.line}"
+        if self.row is not None:
+            return f"{self.file} row {self.row}"
+        return self.file
+
+
+def placed(problem: Problem, place: Place, key: str) -> Problem:
+    """The problem of a record, with where the record is and its key."""
+    return replace(problem, file=place.file, line=place.line, row=place.row, key=key)
 
 
 class ChangeKind(StrEnum):

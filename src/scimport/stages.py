@@ -26,17 +26,21 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from scimport.apps import App, deliver
+from scimport.apps.app import App
 from scimport.apps.bulk import bulk_request
+from scimport.apps.delivery import deliver
 from scimport.apps.outbox import MAX_OPERATIONS, Operation
 from scimport.codes import Code
 from scimport.connection import connected
 from scimport.errors import Interrupted, ScimportError, SourceError
-from scimport.mappings import Mapping, UserValidator, compile_mapping
+from scimport.mappings.mapping import Mapping, compile_mapping
+from scimport.mappings.validation import UserValidator
 from scimport.model import DeliveryCounts, PlanCounts, Problem, RunSummary
 from scimport.plan import Input, PlanBuilder, Selection
-from scimport.project import LoadedSource, Pipeline, Project, did_you_mean
-from scimport.sources import compile_contract, open_source
+from scimport.project import LoadedSource, Pipeline, Project
+from scimport.project.values import did_you_mean
+from scimport.sources.base import open_source
+from scimport.sources.contract import compile_contract
 from scimport.state import Database, locks, runs
 from scimport.state.outbox import Limits, StateOutbox
 from scimport.state.people import People
@@ -214,6 +218,11 @@ class PipelineRun:
         self._write_problems()
         return self.summary.delivery
 
+    def first_problems(self, count: int) -> list[Problem]:
+        """The first problems of the plan's records."""
+        with self._database.read() as connection:
+            return list(itertools.islice(self._plans.all_problems(connection, self.summary.plan_id), count))
+
     def write_requests(self, folder: Path) -> int:
         """Write the exact bodies of the requests that would deliver the plan, readable by the owner alone.
 
@@ -304,7 +313,7 @@ def compiled(
         ConfigError: The mapping is wrong, with every problem of its files.
     """
     chain = project.mapping_chain(pipeline.config.mapping)
-    mapping = compile_mapping(chain, columns, custom=project.schemas(chain), now=now)
+    mapping = compile_mapping(chain, columns, schemas=project.schemas(chain), now=now)
     return mapping, UserValidator(mapping.schema, nullable=mapping.clear)
 
 

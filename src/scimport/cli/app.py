@@ -38,9 +38,7 @@ def _options(
     context: typer.Context,
     project: Annotated[
         Path | None,
-        typer.Option(
-            "--project", metavar="DIR", help="The project folder; else it is looked for upwards from here."
-        ),
+        typer.Option("--project", metavar="DIR", help="The project folder; else found upwards."),
     ] = None,
     _version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
@@ -50,7 +48,12 @@ def _options(
 
 
 def main() -> None:
-    """Run the command line; exit codes are 0 done, 1 failed, 2 wrong use, 3 guard, 4 done with invalid records."""
+    """Run the command line.
+
+    Exit codes: 0 done; 1 failed; 2 wrong use or configuration; 3 stopped by a guard; 4 done, but some
+    records
+    are invalid or rejected.
+    """
     signal.signal(signal.SIGTERM, _terminate)
     try:
         app()

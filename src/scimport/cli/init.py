@@ -37,7 +37,9 @@ def init(
     for part in _PARTS:
         origin = _sample() / part
         if origin.is_dir():
-            shutil.copytree(origin, folder / part, ignore=shutil.ignore_patterns("__pycache__", "generate.py"))
+            shutil.copytree(
+                origin, folder / part, ignore=shutil.ignore_patterns("__pycache__", "generate.py")
+            )
         else:
             shutil.copyfile(origin, folder / part)
     output = Output(as_json=as_json)

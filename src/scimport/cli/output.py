@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -54,7 +55,7 @@ class Output:
 
     def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         """Print a table; numbers to the right."""
-        table = Table(title=title or None, title_justify="left")
+        table = Table(title=title or None, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
         rows = [tuple(row) for row in rows]
         for n, column in enumerate(columns):
             numeric = bool(rows) and all(isinstance(row[n], int | float) for row in rows)
@@ -68,16 +69,21 @@ class Output:
         plan, delivery = summary.plan, summary.delivery
         counts = {
             "read": plan.read,
-            "out of scope": plan.out_of_scope,
             "invalid": plan.invalid,
             "unchanged": plan.unchanged,
             "joiners": plan.joiners,
             "movers": plan.movers,
             "leavers": plan.leavers,
             "accepted": delivery.accepted,
-            "rejected": delivery.rejected,
             "calls": delivery.calls,
         }
+        seldom = {
+            "out of scope": plan.out_of_scope,
+            "repeated": plan.repeated,
+            "rejected": delivery.rejected,
+            "throttled": delivery.throttled,
+        }
+        counts |= {name: count for name, count in seldom.items() if count}
         title = f"{summary.pipeline}  {summary.run_id}  {summary.seconds:.1f} s"
         self.table(title, list(counts), [list(counts.values())])
         if plan.held_back:
@@ -88,10 +94,10 @@ class Output:
 
 def run_document(summary: RunSummary) -> dict[str, Any]:
     """A run as ``--json`` prints it: one flat object."""
-    document = dataclasses.asdict(summary)
+    document: dict[str, Any] = dataclasses.asdict(summary)
     plan, delivery = document.pop("plan"), document.pop("delivery")
     ends = {name: document.pop(name) for name in ("seconds", "problems_file")}
-    return document | plan | delivery | ends
+    return {**document, **plan, **delivery, **ends}
 
 
 def problem_document(problem: Problem, *, show_values: bool = False) -> dict[str, Any]:

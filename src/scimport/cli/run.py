@@ -94,13 +94,13 @@ def run(
             Problem(Code.BAD_VALUE, "--key is for one pipeline", hint="Name the pipeline of the key.")
         )
     selection = Selection(full=full, limit=limit, keys=frozenset(key or ()))
-    runner = _as_flow(project, prefect) or load
-    _each(
-        pipelines,
-        lambda name, tell: runner(project, name, selection, show_values=show_values, on_progress=tell),
-        Output(as_json=as_json),
-        several=everything or len(pipelines) > 1,
-    )
+    with _runner(project, prefect) as runner:
+        _each(
+            pipelines,
+            lambda name, tell: runner(project, name, selection, show_values=show_values, on_progress=tell),
+            Output(as_json=as_json),
+            several=everything or len(pipelines) > 1,
+        )
 
 
 def resume(context: typer.Context, names: options.Names = None, as_json: options.Json = False) -> None:
@@ -207,14 +207,19 @@ def progress(output: Output) -> Iterator[Callable[[Progress], None]]:
         yield tell
 
 
-def _as_flow(project: Project, wanted: bool | None) -> Callable[..., RunSummary] | None:
-    if wanted is False:
-        return None
-    from scimport.prefect_api import find_api  # noqa: PLC0415
+@contextmanager
+def _runner(project: Project, prefect: bool | None) -> Iterator[Callable[..., RunSummary]]:
+    """How pipelines are run: directly, or as flows where that is wanted or a Prefect API is there."""
+    if prefect is False:
+        yield load
+        return
+    from scimport.flows.server import find_api  # noqa: PLC0415 - not needed without Prefect
 
     url = find_api(project)
-    if url is None and not wanted:
-        return None
-    from scimport.flows import run_as_flow  # noqa: PLC0415
+    if url is None and not prefect:
+        yield load
+        return
+    from scimport.flows.runner import flow_runner  # noqa: PLC0415
 
-    return run_as_flow(project, url)
+    with flow_runner(project, url) as as_flow:
+        yield as_flow

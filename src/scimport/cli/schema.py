@@ -31,12 +31,12 @@ def schema(
 
     folder = folder or options.find(context).data_dir / "schemas"
     folder.mkdir(parents=True, exist_ok=True)
-    written = []
+    written: list[str] = []
     for name, document in editor_schemas().items():
         path = folder / name
         path.write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
         written.append(str(path))
     output = Output(as_json=as_json)
-    for path in written:
-        output.say(path)
+    for one in written:
+        output.say(one)
     output.json({"written": written})

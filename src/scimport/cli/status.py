@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from scimport.cli import options
 from scimport.cli.output import Output
+
+if TYPE_CHECKING:
+    from scimport.state.runs import Run
 
 
 def register(app: typer.Typer) -> None:
@@ -32,20 +35,25 @@ def status(context: typer.Context, name: options.OptionalName = None, as_json: o
         with database.read() as connection:
             known, active = People(database, one).count(connection)
             unfinished = Plans(database, one).unfinished(connection)
-        run = None if last is None else dataclasses.asdict(last) | {"started_at": _time(last.started_at)}
-        if run is not None and last is not None:
-            run["ended_at"] = None if last.ended_at is None else _time(last.ended_at)
+        run = _document(last)
         found.append(
             {"pipeline": one, "known": known, "active": active, "unfinished": unfinished, "last_run": run}
         )
     database.close()
     output = Output(as_json=as_json)
     columns = ("pipeline", "known", "active", "last run", "began", "state", "to resume")
-    output.table("", columns, [_row(one) for one in found])
-    for one in found:
-        if one["last_run"] and one["last_run"]["error"]:
-            output.say(f"{one['pipeline']}: {one['last_run']['error']}")
+    output.table("", columns, [_row(pipeline) for pipeline in found])
+    for pipeline in found:
+        if pipeline["last_run"] and pipeline["last_run"]["error"]:
+            output.say(f"{pipeline['pipeline']}: {pipeline['last_run']['error']}")
     output.json(found[0] if name else {"pipelines": found})
+
+
+def _document(run: Run | None) -> dict[str, Any] | None:
+    if run is None:
+        return None
+    ended = None if run.ended_at is None else _time(run.ended_at)
+    return dataclasses.asdict(run) | {"started_at": _time(run.started_at), "ended_at": ended}
 
 
 def _row(one: dict[str, Any]) -> tuple[object, ...]:

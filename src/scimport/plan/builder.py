@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from scimport.codes import Code
 from scimport.errors import SourceError
-from scimport.model import Change, ChangeKind, PlanCounts, Problem, Severity, Status
+from scimport.model import Change, ChangeKind, PlanCounts, Problem, Severity, Status, placed
 from scimport.plan.compare import deactivated, digest_row, digest_user, kind_of
 from scimport.plan.records import MAX_KEY, Input, Mapper, Record, Row, key_text
 from scimport.plan.seen import Seen
@@ -233,8 +233,10 @@ class PlanBuilder:
         return Staged(key, ChangeKind.UNCHANGED, self._seen.position(person.id) or 0, person.row_digest)
 
     def _replace(self, connection: Connection, first: Staged, record: Record) -> Staged:
-        """The last record of a key wins."""
+        """The last record of a key wins; within a batch, unchanged records come before changed ones."""
         self._repeated += 1
+        if record.position < first.position:
+            return first
         self._unchanged -= first.kind is ChangeKind.UNCHANGED
         self._invalid -= first.kind is ChangeKind.INVALID
         self._plans.unstage(connection, self.plan_id, record.key)
@@ -281,7 +283,7 @@ class PlanBuilder:
 
     def _reject_collisions(self, connection: Connection) -> None:
         """One externalId for two keys would merge two people into one account."""
-        if self._input.mapping.is_key("externalId", self._input.key):
+        if self._is_key("externalId"):
             return
         for key, position in self._plans.external_id_collisions(connection, self.plan_id):
             self._invalid += 1
@@ -292,6 +294,15 @@ class PlanBuilder:
             self._plans.unstage(connection, self.plan_id, key)
             refused = Change(key, ChangeKind.INVALID, Status.INVALID, position=position)
             self._plans.stage(connection, self.plan_id, [refused])
+
+    def _is_key(self, attribute: str) -> bool:
+        """Whether an attribute is the key itself, so that it differs whenever the key does."""
+        leaf = next(leaf for leaf in self._input.mapping.leaves if leaf.path == attribute)
+        bare = leaf.expression.replace(" ", "") in {
+            f"{{{{{self._input.key}}}}}",
+            f'{{{{row["{self._input.key}"]}}}}',
+        }
+        return bare and self._input.trim
 
     def _stage_leavers(self, connection: Connection) -> None:
         for page in self._people.active(connection):
@@ -332,8 +343,7 @@ class PlanBuilder:
         if not problems:
             return []
         place = self._input.source.place(position)
-        where = {"file": place.file, "line": place.line, "row": place.row, "key": key}
-        return [dataclasses.replace(problem, **where) for problem in problems]
+        return [placed(problem, place, key) for problem in problems]
 
     def _tell(self, connection: Connection, record: Record, code: Code, severity: Severity) -> None:
         problem = dataclasses.replace(_REPEATS[code], severity=severity, field=self._input.key)

@@ -175,7 +175,7 @@ class Plans:
         columns = [problem.c[name] for name in _PROBLEM_COLUMNS[1:]]
         query = select(*columns).where(problem.c.plan_id == plan_id).order_by(problem.c.id)
         for row in connection.execute(query).mappings():
-            yield Problem(**{**row, "severity": Severity(row["severity"])})
+            yield Problem(**{**row, "code": Code(row["code"]), "severity": Severity(row["severity"])})
 
     def all_problems(self, connection: Connection, plan_id: str) -> Iterator[Problem]:
         """The problems of the plan's records, then those records that the endpoint rejected, in its words."""

@@ -1,0 +1,360 @@
+"""What the files in sources/, mappings/ and pipelines/ may say: one model a file kind.
+
+The models are the reference: their descriptions become the documentation and the JSON Schemas for editors.
+Secrets (``SecretStr``) and what may hold one are in no repr.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
+
+from scimport.codes import Code
+from scimport.project.values import (
+    Boolean,
+    Cell,
+    Character,
+    Count,
+    Cron,
+    DatabaseUrl,
+    DateFormat,
+    Duration,
+    Encoding,
+    EndpointUrl,
+    Host,
+    Parameter,
+    Pattern,
+    Secret,
+    Text,
+    TimeZone,
+    Variables,
+    did_you_mean,
+    refuse,
+    whole_number,
+)
+
+
+class Config(BaseModel):
+    """What all files have in common: no unknown key, no change after loading, no value in an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_blank(cls, data: Any) -> Any:
+        # "columns:" with everything below it commented out means no columns, not a mistake.
+        if not isinstance(data, dict):
+            return data
+        return {key: value for key, value in data.items() if value is not None or key not in cls.model_fields}
+
+
+class ColumnContract(Config):
+    """What every cell of a column keeps to."""
+
+    required: Boolean = Field(default=False, description="Whether a blank cell makes the record invalid.")
+    type: Literal["text", "integer", "number", "boolean", "date", "datetime"] = Field(
+        default="text", description="What the cell must read as. The mapping still gets the cell as it is."
+    )
+    format: DateFormat | None = Field(
+        default=None,
+        description="How a date or datetime is written, in Python's directives: %d.%m.%Y. Default: ISO 8601.",
+    )
+    values: tuple[Cell, ...] | None = Field(default=None, description="The only texts allowed in a cell.")
+    pattern: Pattern | None = Field(
+        default=None, description="Regular expression that the whole cell must match."
+    )
+
+    @model_validator(mode="after")
+    def _check_format(self) -> Self:
+        if self.format is not None and self.type not in ("date", "datetime"):
+            raise refuse("is for dates only", "Add type: date or type: datetime.", key="format")
+        return self
+
+
+class SourceConfig(Config):
+    """What every kind of source has."""
+
+    key: Text = Field(description="Column whose value names a person for good, such as the employee number.")
+    columns: dict[str, ColumnContract | None] = Field(
+        default_factory=dict,
+        description="The contract: columns that must exist, and what their cells must keep to.",
+    )
+    trim: Boolean = Field(default=True, description="Whether blanks around a text are removed.")
+    duplicates: Literal["reject", "last"] = Field(
+        default="reject",
+        description="Different rows with the same key: all are invalid (reject), or the last counts.",
+    )
+    extent: Literal["full", "changes"] = Field(
+        default="full",
+        description="Whether the source holds everybody (who is missing has left) or changed people only.",
+    )
+    min_rows: Count = Field(
+        default=0, description="Fewer rows than this mean that the source is broken; nothing is sent."
+    )
+
+
+class CsvSourceConfig(SourceConfig):
+    """A source of ``kind: csv``."""
+
+    kind: Literal["csv"] = Field(default="csv", description="csv: a delimited text file.")
+    path: Text = Field(
+        repr=False,
+        description="File, relative to the project folder: a glob, .gz, .zip or a URL for fsspec will do.",
+    )
+    encoding: Encoding = Field(
+        default="utf-8", description="Encoding of the file; utf-8 is read with or without a BOM."
+    )
+    delimiter: Character = Field(default=",", description="Character between cells; tab for a tab.")
+    quotechar: Character = Field(
+        default='"', description="Character around cells that hold a delimiter or a line break."
+    )
+    storage_options: dict[str, Any] = Field(
+        default_factory=dict,
+        repr=False,
+        description="Options for fsspec when path is a URL, such as credentials.",
+    )
+
+    @model_validator(mode="after")
+    def _check_characters(self) -> Self:
+        if self.delimiter == self.quotechar:
+            raise refuse("must differ from the delimiter", key="quotechar")
+        return self
+
+
+class SqlSourceConfig(SourceConfig):
+    """A source of ``kind: sql``."""
+
+    kind: Literal["sql"] = Field(default="sql", description="sql: the result of a query.")
+    url: DatabaseUrl = Field(description="SQLAlchemy URL of the database; take the password from ${NAME}.")
+    query: Text = Field(description="The SQL, or the name of a .sql file beside this file.")
+    params: dict[str, Parameter] = Field(
+        default_factory=dict,
+        repr=False,
+        description="Values bound to the :names in the query; never formatted into it.",
+    )
+
+
+def query_file(query: str) -> str | None:
+    """Tell a source's ``query`` that names a file beside the source's own from one that is SQL itself."""
+    name = query.strip()
+    return name if name.endswith(".sql") and len(name.split()) == 1 else None
+
+
+class MappingConfig(Config):
+    """A mapping: how a row becomes a SCIM user."""
+
+    description: str = Field(default="", description="What this mapping is for.")
+    extends: Text | None = Field(
+        default=None,
+        description="Mapping (its file name without .yml) that this one changes, attribute by attribute.",
+    )
+    vars: Variables = Field(
+        default_factory=dict, description="Constants for the expressions; the only part with ${NAME}."
+    )
+    schemas: tuple[Text, ...] = Field(
+        default=(), description="Files in mappings/schemas/ with custom SCIM schemas (RFC 7643 section 7)."
+    )
+    where: Text | None = Field(
+        default=None, description="Expression; rows for which it is false are out of scope."
+    )
+    clear: tuple[Text, ...] = Field(
+        default=(), description="Attributes sent as an explicit null when they are blank."
+    )
+    user: dict[str, Any] = Field(
+        default_factory=dict,
+        description="The SCIM user (RFC 7643 section 4.1); each leaf is an expression or a constant.",
+    )
+
+
+class ClientSecretAuth(Config):
+    """Sign in with an app registration's secret."""
+
+    kind: Literal["client_secret"] = Field(
+        default="client_secret", description="client_secret: an app registration and its secret."
+    )
+    tenant_id: Text = Field(description="Id or domain of the tenant.")
+    client_id: Text = Field(description="Application (client) id of the app registration.")
+    client_secret: Secret = Field(description="The secret's value; take it from ${NAME}.")
+
+
+class CertificateAuth(Config):
+    """Sign in with an app registration's certificate."""
+
+    kind: Literal["certificate"] = Field(
+        default="certificate", description="certificate: an app registration and its certificate."
+    )
+    tenant_id: Text = Field(description="Id or domain of the tenant.")
+    client_id: Text = Field(description="Application (client) id of the app registration.")
+    path: Text = Field(
+        description="PEM or PKCS12 file with certificate and private key, relative to the project folder."
+    )
+    password: Secret | None = Field(
+        default=None, description="Password of the file, if it has one; take it from ${NAME}."
+    )
+
+
+class ManagedIdentityAuth(Config):
+    """Sign in as the Azure resource that runs scimport."""
+
+    kind: Literal["managed_identity"] = Field(
+        default="managed_identity", description="managed_identity: the Azure resource that runs scimport."
+    )
+    client_id: Text | None = Field(
+        default=None, description="Client id of a user-assigned identity; left out: system-assigned."
+    )
+
+
+class WorkloadIdentityAuth(Config):
+    """Sign in with a federated token, such as Kubernetes'."""
+
+    kind: Literal["workload_identity"] = Field(
+        default="workload_identity", description="workload_identity: a federated token in a file."
+    )
+    tenant_id: Text | None = Field(default=None, description="Id of the tenant; default AZURE_TENANT_ID.")
+    client_id: Text | None = Field(
+        default=None, description="Client id of the identity; default AZURE_CLIENT_ID."
+    )
+    token_file: Text | None = Field(
+        default=None, description="File with the token; default AZURE_FEDERATED_TOKEN_FILE."
+    )
+
+
+class TokenAuth(Config):
+    """Use a bearer token that something else renews."""
+
+    kind: Literal["token"] = Field(default="token", description="token: a bearer token as it is.")
+    token: Secret = Field(description="The token, without 'Bearer'; take it from ${NAME}.")
+
+
+# Begins the names of kinds that pydantic puts into the place of an error; no key of a file can begin so.
+TAG = "\0"
+
+_AUTH_KINDS = ("client_secret", "certificate", "managed_identity", "workload_identity", "token")
+
+
+def _check_auth(value: Any) -> Any:
+    kinds = ", ".join(_AUTH_KINDS)
+    if isinstance(value, Config) or value == "none":
+        return value
+    if not isinstance(value, dict):
+        raise refuse("must be none, or keys with a kind", f"Write kind: below auth:, one of {kinds}.")
+    kind = value.get("kind")
+    if kind is None:
+        raise refuse("is missing", f"One of {kinds}.", key="kind", code=Code.MISSING_KEY)
+    if kind not in _AUTH_KINDS:
+        near = did_you_mean(kind, _AUTH_KINDS) if isinstance(kind, str) else ""
+        raise refuse(f"must be one of {kinds}", near, key="kind")
+    return value
+
+
+def _auth_tag(value: Any) -> str:
+    kind = value if isinstance(value, str) else value["kind"] if isinstance(value, dict) else value.kind
+    return f"{TAG}{kind}"
+
+
+AuthConfig = Annotated[
+    Annotated[
+        Annotated[Literal["none"], Tag(f"{TAG}none")]
+        | Annotated[ClientSecretAuth, Tag(f"{TAG}client_secret")]
+        | Annotated[CertificateAuth, Tag(f"{TAG}certificate")]
+        | Annotated[ManagedIdentityAuth, Tag(f"{TAG}managed_identity")]
+        | Annotated[WorkloadIdentityAuth, Tag(f"{TAG}workload_identity")]
+        | Annotated[TokenAuth, Tag(f"{TAG}token")],
+        Discriminator(_auth_tag),
+    ],
+    BeforeValidator(_check_auth),
+]
+
+
+class AppConfig(Config):
+    """A provisioning app and its endpoint."""
+
+    kind: Literal["entra"] = Field(
+        default="entra", description="entra: an API-driven provisioning app of Microsoft Entra."
+    )
+    target: Literal["on-premises-ad", "entra-id"] = Field(
+        description="The directory behind the app: on-premises Active Directory, or Microsoft Entra ID."
+    )
+    endpoint: EndpointUrl = Field(
+        description="The app's bulkUpload URL (Provisioning API Endpoint on its page), or sandbox."
+    )
+    auth: AuthConfig = Field(default="none", description="How to sign in: none, or keys with a kind.")
+    daily_calls: Annotated[Literal[2000, 6000], BeforeValidator(whole_number)] = Field(
+        default=2000,
+        description="Calls that the tenant's licence allows in 24 hours: 2000 (P1, P2) or 6000 (Governance).",
+    )
+    bucket_full_wait: Duration = Field(
+        default=300.0,
+        description="How long to wait when the app's queue is full, in seconds or as 5m, 90s, 1h.",
+    )
+    trusted_hosts: tuple[Host, ...] = Field(
+        default=(), description="Hosts, or host:port, beside Microsoft Graph's that may get the token."
+    )
+
+    @model_validator(mode="after")
+    def _check_auth_given(self) -> Self:
+        if self.endpoint != "sandbox" and "auth" not in self.model_fields_set:
+            raise refuse(
+                "is missing",
+                "Only the sandbox needs none; write auth: none to mean it.",
+                key="auth",
+                code=Code.MISSING_KEY,
+            )
+        return self
+
+
+class ScheduleConfig(Config):
+    """When a pipeline runs by itself."""
+
+    cron: Cron | None = Field(
+        default=None, description="Five fields: minute hour day month weekday, such as 0 5 * * mon-fri."
+    )
+    interval: Duration | None = Field(
+        default=None, description="Time between runs, at least a minute: 4h, 30m."
+    )
+    timezone: TimeZone = Field(
+        default="UTC", description="IANA time zone that cron is read in, such as Europe/Berlin."
+    )
+
+    @model_validator(mode="after")
+    def _check_one(self) -> Self:
+        if (self.cron is None) == (self.interval is None):
+            raise refuse("needs cron or interval, and not both", "For example cron: '0 5 * * *'.")
+        if self.interval is not None and self.interval < 60:
+            raise refuse(
+                "must be at least a minute",
+                "A number without a unit means seconds: write 5m.",
+                key="interval",
+            )
+        return self
+
+
+class PipelineConfig(Config):
+    """A pipeline: from which source, by which mapping, to which app, when."""
+
+    description: str = Field(
+        default="", description="What the pipeline does, such as Provision-Employees-From-CSV-to-AD."
+    )
+    source: Text = Field(description="Source: the name of its file in sources/, without .yml.")
+    mapping: Text = Field(description="Mapping: the name of its file in mappings/, without .yml.")
+    app: AppConfig = Field(description="The provisioning app that gets the people.")
+    schedule: ScheduleConfig | None = Field(
+        default=None, description="When it runs by itself under scimport serve."
+    )
+    leavers: Literal["deactivate", "report", "ignore"] = Field(
+        default="report",
+        description="People missing from a full source: sent with active false, reported, or ignored.",
+    )
+
+
+class StateConfig(Config):
+    """Where the state database is."""
+
+    url: Secret | None = Field(default=None, description="SQLAlchemy URL; default SQLite in .scimport/.")
+
+
+class SettingsConfig(Config):
+    """The file scimport.toml."""
+
+    state: StateConfig = Field(default=StateConfig(), description="The state database.")

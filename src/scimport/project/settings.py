@@ -1,0 +1,59 @@
+"""The file scimport.toml: what concerns the project as a whole."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+
+from scimport.codes import Code
+from scimport.errors import ConfigError
+from scimport.model import Problem
+from scimport.project.config import SettingsConfig
+from scimport.project.document import Document, KeyPath, read_text
+from scimport.project.environment import resolve
+from scimport.project.validation import validate
+
+FILE = "scimport.toml"
+
+_TABLE = re.compile(r"\s*\[\s*(?P<names>[\w.-]+)\s*\]")
+_KEY = re.compile(r"\s*(?P<name>[\w-]+)\s*=")
+_AT_LINE = re.compile(r" ?\(at line (?P<line>\d+), column \d+\)")
+
+
+def load_settings(root: Path, environment: Mapping[str, str]) -> SettingsConfig:
+    """Load scimport.toml from the project folder; where there is none, everything has its default.
+
+    Raises:
+        ConfigError: With all problems of the file.
+    """
+    path = root / FILE
+    if not path.is_file():
+        return SettingsConfig()
+    text = read_text(path, FILE, Code.BAD_VALUE)
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(_syntax_problem(str(error))) from None
+    document = Document(path, FILE, data, _lines(text))
+    return validate(SettingsConfig, resolve(document, environment), document)
+
+
+def _syntax_problem(words: str) -> Problem:
+    found = _AT_LINE.search(words)
+    message = f"the file is not TOML: {_AT_LINE.sub('', words)}"
+    return Problem(Code.BAD_VALUE, message, file=FILE, line=int(found["line"]) if found else None)
+
+
+def _lines(text: str) -> dict[KeyPath, int]:
+    """Find the lines of tables and keys; tomllib does not tell them."""
+    lines: dict[KeyPath, int] = {(): 1}
+    table: KeyPath = ()
+    for number, line in enumerate(text.splitlines(), 1):
+        if found := _TABLE.match(line):
+            table = tuple(found["names"].split("."))
+            lines[table] = number
+        elif found := _KEY.match(line):
+            lines[*table, found["name"]] = number
+    return lines

@@ -1,0 +1,96 @@
+"""What every source is: a header, and rows that stream past in batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self
+
+from scimport.codes import Code
+from scimport.errors import SourceError
+from scimport.model import Place, Problem
+from scimport.project.config import CsvSourceConfig, SqlSourceConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Some rows of a source, in its order; at least one.
+
+    Attributes:
+        rows: Raw values in the order of the source's columns: untrimmed text from a CSV file, typed values
+            (``None`` for NULL) from a database. Plain lists or tuples.
+        positions: Of each row, what ``Source.place`` turns into words: below 2**63, and greater than those of
+            all rows before.
+    """
+
+    rows: Sequence[Sequence[object]]
+    positions: Sequence[int]
+
+
+class Source(Protocol):
+    """An open source; a context manager that closes itself.
+
+    Attributes:
+        columns: Names of the columns: at least one, none blank, no two alike, the key among them.
+    """
+
+    columns: tuple[str, ...]
+
+    def batches(self, size: int) -> Iterator[Batch]:
+        """Read all rows once, from the first one. Another call begins again, and ends this one.
+
+        Args:
+            size: Most rows of a batch.
+
+        Raises:
+            SourceError: While iterating: the source cannot be read to its end, or has fewer rows than
+                ``min_rows`` when the end is reached. What came before it must not be used either.
+        """
+        ...
+
+    def place(self, position: int) -> Place:
+        """Say where a row is that a batch had at ``position``; position 0 is the source as a whole."""
+        ...
+
+    def close(self) -> None:
+        """Let go of files and connections; iterators of ``batches`` end. It may be called again."""
+        ...
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def open_source(config: CsvSourceConfig | SqlSourceConfig, *, name: str, root: Path) -> Source:
+    """Open a source and check its header.
+
+    Args:
+        config: What its file says.
+        name: Its name, the file's without the suffix.
+        root: The project folder; relative paths begin there, those of ``.sql`` files in its ``sources/``.
+
+    Raises:
+        SourceError: It is not there, cannot be read, or its header is not as its file says.
+    """
+    if config.kind == "sql":
+        from scimport.sources.sql import SqlSource  # noqa: PLC0415 - SQLAlchemy is slow to import
+
+        return SqlSource(config, name=name, root=root)
+    from scimport.sources.csv_file import CsvSource  # noqa: PLC0415 - the other kind does not need it
+
+    return CsvSource(config, root=root)
+
+
+def check_rows(found: int, wanted: int, file: str) -> None:
+    """Refuse a source that has come to its end with fewer rows than its ``min_rows``."""
+    if found >= wanted:
+        return
+    message = f"the source has {found} rows; min_rows wants at least {wanted}"
+    hint = "Look whether the export is complete. If it is, lower min_rows."
+    raise SourceError(Problem(Code.TOO_FEW_ROWS, message, hint=hint, file=file))
