@@ -73,6 +73,7 @@ class Code(StrEnum):
     PERMISSION_MISSING = "permission-missing"
     ENDPOINT_NOT_FOUND = "endpoint-not-found"
     ENDPOINT_REFUSES = "endpoint-refuses"
+    RECORDS_REFUSED = "records-refused"
     ENDPOINT_FAILING = "endpoint-failing"
     BUDGET_EXHAUSTED = "budget-exhausted"
     RECORD_REJECTED = "record-rejected"

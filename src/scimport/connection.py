@@ -23,11 +23,15 @@ def checked_endpoint(pipeline: Pipeline) -> Endpoint | None:
     Raises:
         ConfigError: With one problem, ``unsafe-endpoint``.
     """
-    app = pipeline.config.app
-    if app.endpoint == "sandbox":
+    if pipeline.config.app.endpoint == "sandbox":
         return None
+    return _checked(pipeline, pipeline.config.app.endpoint)
+
+
+def _checked(pipeline: Pipeline, url: str) -> Endpoint:
+    app = pipeline.config.app
     return check_endpoint(
-        app.endpoint,
+        url,
         trusted_hosts=app.trusted_hosts,
         token=app.auth != "none",
         file=pipeline.document.file,
@@ -47,7 +51,7 @@ def connected(project: Project, pipeline: Pipeline) -> Iterator[App]:
     with ExitStack() as exits:
         endpoint = checked_endpoint(pipeline)
         if endpoint is None:
-            endpoint = check_endpoint(exits.enter_context(sandbox_endpoint(project, pipeline)))
+            endpoint = _checked(pipeline, exits.enter_context(sandbox_endpoint(project, pipeline)))
         sign_in = authenticator(config.auth, endpoint.cloud, project.root)
         yield App(endpoint, sign_in, bucket_full_wait=config.bucket_full_wait)
 

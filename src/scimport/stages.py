@@ -32,7 +32,7 @@ from scimport.apps.delivery import deliver
 from scimport.apps.outbox import MAX_OPERATIONS, Operation
 from scimport.codes import Code
 from scimport.connection import connected
-from scimport.errors import Interrupted, ScimportError, SourceError
+from scimport.errors import DeliveryError, Interrupted, ScimportError, SourceError
 from scimport.mappings.mapping import Mapping, compile_mapping
 from scimport.mappings.validation import UserValidator
 from scimport.model import DeliveryCounts, PlanCounts, Problem, RunSummary
@@ -209,6 +209,9 @@ class PipelineRun:
             before = outbox.tally()
             try:
                 self._drain(outbox, app, before.remaining)
+            except DeliveryError as error:
+                self._give_up_if_hopeless(error)
+                raise
             finally:
                 self._note(delivery=_since(before, outbox.tally()))
         if self.summary.delivery.remaining:
@@ -256,6 +259,16 @@ class PipelineRun:
         except KeyboardInterrupt:
             # The workers have finished what was in flight; the outbox knows what is left.
             self._stop.set()
+
+    def _give_up_if_hopeless(self, error: DeliveryError) -> None:
+        """A plan whose records the endpoint refuses alike would be refused again: the next run plans anew.
+
+        A source of changes is not read again from its beginning, so its plan is kept.
+        """
+        extent = self._project.source(self.pipeline.config.source).config.extent
+        if error.problems[0].code is Code.RECORDS_REFUSED and extent == "full":
+            with self._database.write() as connection:
+                self._plans.set_state(connection, self.summary.plan_id, PlanState.DISCARDED)
 
     def _note(self, **known: Any) -> None:
         self.summary = dataclasses.replace(self.summary, **known)

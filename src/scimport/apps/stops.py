@@ -105,9 +105,9 @@ def given_up(answer: Answer, tries: int) -> DeliveryError:
 def refuses_everything(words: str, records: int) -> DeliveryError:
     """Explain that the records of a whole request were refused alike, and nothing was accepted."""
     return _stop(
-        Code.ENDPOINT_REFUSES,
+        Code.RECORDS_REFUSED,
         f"the endpoint refuses every record in the same words ({records} tried one by one): {words}",
-        "Correct the mapping, or app.endpoint, accordingly; these people are still staged, not rejected.",
+        "Correct the mapping, or app.endpoint, accordingly, and run again; nobody is taken for rejected.",
     )
 
 

@@ -149,21 +149,27 @@ def _reads_datetime(text: str) -> bool:
 
 
 def _is_integer(value: object) -> bool:
-    if isinstance(value, Decimal | float):
+    if isinstance(value, Decimal):
         # Sums of integers are decimals in some databases.
-        return math.isfinite(value) and value == int(value)
+        return value.is_finite() and value == value.to_integral_value()
+    if isinstance(value, float):
+        return value.is_integer()
     return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _is_number(value: object) -> bool:
-    if isinstance(value, Decimal | float):
+    if isinstance(value, Decimal):
+        return value.is_finite()
+    if isinstance(value, float):
         return math.isfinite(value)
     return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _is_boolean(value: object) -> bool:
     # MariaDB's BOOLEAN is a TINYINT, and its BIT comes as bytes.
-    return isinstance(value, bool | int | Decimal | bytes) and value in (0, 1, b"\0", b"\1")
+    if isinstance(value, bytes):
+        return value in (b"\0", b"\1")
+    return isinstance(value, bool) or (_is_integer(value) and value in (0, 1))
 
 
 def _is_date(value: object) -> bool:

@@ -157,12 +157,14 @@ class _Scan:
         state: ``begin`` of a cell, within a ``plain`` or a ``quoted`` one, or right after a quote that may
             have ``closed`` it.
         cell: Number of the cell, from 1.
+        size: Characters of the cell.
         opened: Line of the quote that opened the cell.
         line: Line of the character.
     """
 
     state: Literal["begin", "plain", "quoted", "closed"] = "begin"
     cell: int = 1
+    size: int = 0
     opened: int = 0
     line: int = 0
 
@@ -195,21 +197,30 @@ def _quoting_problem(text: CsvText, start: int, record: Sequence[str], *, is_lar
 
 def _walk(text: CsvText, start: int, record: Sequence[str]) -> _Scan:
     """Walk through a record as the reader does, up to what it cannot go past, or to the end."""
-    scan = _Scan()
+    scan, limit = _Scan(), csv.field_size_limit()
     for scan.line, characters in enumerate(record, start):
         for character in characters:
-            if scan.state == "quoted":
-                scan.state = "closed" if character == text.quotechar else "quoted"
-            elif character == text.delimiter:
-                scan.state, scan.cell = "begin", scan.cell + 1
-            elif character == text.quotechar and scan.state != "plain":
-                scan.opened = scan.line if scan.state == "begin" else scan.opened
-                scan.state = "quoted"
-            elif scan.state == "closed" and character not in "\r\n":
+            if not _step(scan, character, text) or scan.size > limit:
                 return scan
-            else:
-                scan.state = "plain"
     return scan
+
+
+def _step(scan: _Scan, character: str, text: CsvText) -> bool:
+    """Take one character in; returns whether the reader takes it."""
+    if scan.state == "quoted":
+        scan.state = "closed" if character == text.quotechar else "quoted"
+        scan.size += scan.state == "quoted"
+    elif character == text.delimiter:
+        scan.state, scan.cell, scan.size = "begin", scan.cell + 1, 0
+    elif character == text.quotechar and scan.state == "begin":
+        scan.state, scan.opened = "quoted", scan.line
+    elif character == text.quotechar and scan.state == "closed":
+        scan.state, scan.size = "quoted", scan.size + 1
+    elif scan.state == "closed":
+        return character in "\r\n"
+    else:
+        scan.state, scan.size = "plain", scan.size + 1
+    return True
 
 
 def _swallows(text: CsvText, record: Sequence[str], scan: _Scan) -> bool:

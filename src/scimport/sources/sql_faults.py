@@ -62,8 +62,8 @@ class Query:
     def words(self, error: Exception) -> str:
         """Take the driver's message, without the password and without values that may be somebody's.
 
-        A value of a parameter becomes its name. Text in quotes is masked unless the query or the URL has it too,
-        such as the name of a table.
+        A value of a parameter becomes its name. Text in quotes is masked unless the query or the URL has it
+        too, such as the name of a table.
         """
         said = getattr(error, "orig", None) or error
         diagnosis = getattr(said, "diag", None)
@@ -77,11 +77,10 @@ class Query:
 
     def _masked(self, found: re.Match[str]) -> str:
         quote, quoted = found.groups()
-        place = (self.url.host, self.url.database, self.url.username)
-        sql = self.sql.lower()
-        is_known = quoted in _CLAUSES or quoted.lower() in sql
-        is_known = is_known or all(part in place or part.lower() in sql for part in quoted.split("."))
-        return found[0] if is_known or quoted in place else f"{quote}***{quote}"
+        known = {*_CLAUSES, self.url.host, self.url.database, self.url.username}
+        parts = [quoted] if quoted in known or _has(self.sql, quoted) else quoted.split(".")
+        is_known = all(part in known or _has(self.sql, part) for part in parts)
+        return found[0] if is_known else f"{quote}***{quote}"
 
     def _unreachable(self, error: Exception) -> Problem:
         known = isinstance(error, DBAPIError | RuntimeError | OSError)
@@ -93,6 +92,10 @@ class Query:
     def _failed(self, error: Exception) -> Problem:
         hint = "Run the query in the database's own client with the same account."
         return Problem(Code.QUERY_FAILED, f"the query failed: {self.words(error)}", hint=hint, file=self.file)
+
+
+def _has(sql: str, words: str) -> bool:
+    return re.search(rf"(?<!\w){re.escape(words)}(?!\w)", sql, re.IGNORECASE) is not None
 
 
 def _without(words: str, secret: str, instead: str) -> str:

@@ -1,0 +1,5 @@
+"""``python -m scimport``: the command line."""
+
+from scimport.cli import main
+
+main()

@@ -1,0 +1,292 @@
+from __future__ import annotations
+
+import csv
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from scimport.errors import DeliveryError, Interrupted, LockedError, SourceError
+from scimport.model import DeliveryCounts, RunSummary
+from scimport.plan import Selection
+from scimport.project import Project
+from scimport.sandbox import Sandbox, run_sandbox
+from scimport.sandbox.settings import Settings
+from scimport.stages import PipelineRun, unfinished
+
+SOURCE = "{{kind: csv, path: {name}.csv, key: id}}\n"
+MAPPING = """
+user:
+  externalId: "{{ id }}"
+  userName: "{{ id }}@acme.example"
+  displayName: "{{ name }}"
+  active: '{{ status == "A" }}'
+"""
+PIPELINE = """
+source: {name}
+mapping: people
+leavers: deactivate
+app:
+  target: entra-id
+  endpoint: {endpoint}
+  auth: {auth}
+  trusted_hosts: [127.0.0.1]
+  bucket_full_wait: 0.2s
+"""
+
+
+class Site:
+    """A project whose pipelines deliver to a sandbox of the test's own."""
+
+    def __init__(self, root: Path, base_url: str) -> None:
+        self.root, self.base_url = root, base_url
+        for folder in ("pipelines", "sources", "mappings"):
+            (root / folder).mkdir()
+        (root / "mappings" / "people.yml").write_text(MAPPING)
+        self.project = Project(root)
+        self.apps: dict[str, dict[str, Any]] = {}
+
+    def pipeline(self, name: str, *, auth: str = "none") -> None:
+        app = httpx.post(f"{self.base_url}/sandbox/apps", json={"name": name, "target": "entra-id"}).json()
+        self.apps[name] = app
+        (self.root / "sources" / f"{name}.yml").write_text(SOURCE.format(name=name))
+        text = PIPELINE.format(name=name, endpoint=app["endpoint"], auth=auth)
+        (self.root / "pipelines" / f"{name}.yml").write_text(text)
+
+    def people(self, name: str, people: Sequence[tuple[object, ...]]) -> None:
+        with (self.root / f"{name}.csv").open("w", newline="") as file:
+            csv.writer(file).writerows([("id", "name", "status"), *people])
+
+    def run(self, name: str, *, stop: threading.Event | None = None, **selection: Any) -> RunSummary:
+        with PipelineRun(self.project, name, Selection(**selection), stop=stop) as run:
+            run.finish_interrupted()
+            while run.extract(100):
+                pass
+            run.plan()
+            run.deliver()
+        return run.summary
+
+    def directory(self, name: str) -> dict[str, tuple[str, bool]]:
+        """Display name and accountEnabled by externalId: what the sandbox's directory has."""
+        found: dict[str, tuple[str, bool]] = {}
+        after = ""
+        url = f"{self.base_url}/sandbox/apps/{self.apps[name]['jobId']}/users"
+        while page := httpx.get(url, params={"top": 500, "after": after}).json()["value"]:
+            found |= {
+                one["externalId"]: (one["attributes"]["displayName"], one["attributes"]["accountEnabled"])
+                for one in page
+            }
+            after = page[-1]["externalId"]
+        return found
+
+    def calls(self, path: str = "calls") -> list[dict[str, Any]]:
+        calls: list[dict[str, Any]] = httpx.get(f"{self.base_url}/sandbox/{path}").json()["value"]
+        return calls
+
+    def faults(self, **ordered: Any) -> None:
+        httpx.post(f"{self.base_url}/sandbox/faults", json=ordered).raise_for_status()
+
+
+def _people(count: int, first: int = 0) -> list[tuple[object, ...]]:
+    return [(f"{n:05}", f"Person {n}", "A") for n in range(first, first + count)]
+
+
+def _wanted(people: Sequence[tuple[object, ...]]) -> dict[str, tuple[str, bool]]:
+    return {str(key): (str(name), status == "A") for key, name, status in people}
+
+
+@pytest.fixture
+def sandbox(tmp_path: Path) -> Iterator[Sandbox]:
+    with run_sandbox(tmp_path / "sandbox", settings=Settings(daily_calls=0)) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def site(tmp_path: Path, sandbox: Sandbox) -> Site:
+    (tmp_path / "project").mkdir()
+    site = Site(tmp_path / "project", sandbox.base_url)
+    site.pipeline("staff")
+    return site
+
+
+def test_a_second_run_makes_no_call_and_one_changed_cell_makes_one(site: Site) -> None:
+    people = _people(120)
+    site.people("staff", people)
+    assert site.run("staff").delivery == DeliveryCounts(accepted=120, calls=3)
+    assert site.run("staff").delivery == DeliveryCounts()
+    people[7] = (people[7][0], "Somebody else", "A")
+    site.people("staff", people)
+    assert site.run("staff").delivery == DeliveryCounts(accepted=1, calls=1)
+    assert sorted(call["operations"] for call in site.calls()) == [1, 20, 50, 50]
+    assert site.directory("staff") == _wanted(people)
+
+
+@pytest.mark.parametrize(("count", "calls"), [(1, 1), (50, 1), (51, 2), (1000, 20), (1001, 21)])
+def test_fifty_people_a_call(site: Site, count: int, calls: int) -> None:
+    site.people("staff", _people(count))
+    assert site.run("staff").delivery == DeliveryCounts(accepted=count, calls=calls)
+    assert len(site.calls()) == calls
+
+
+def test_leavers_are_disabled_and_come_back(site: Site) -> None:
+    people = _people(5)
+    site.people("staff", people)
+    site.run("staff")
+    site.people("staff", people[:4])
+    assert site.run("staff").plan.leavers == 1
+    assert site.directory("staff") == _wanted([*people[:4], ("00004", "Person 4", "T")])
+    site.people("staff", people)
+    assert site.run("staff").plan.movers == 1
+    assert site.directory("staff") == _wanted(people)
+
+
+def test_two_runs_side_by_side_keep_to_forty_calls_in_any_five_seconds(site: Site) -> None:
+    site.pipeline("guests")
+    site.people("staff", _people(1500))
+    site.people("guests", _people(1500, first=50_000))
+    command = [sys.executable, "-m", "scimport", "--project", str(site.root), "run", "--no-prefect", "--json"]
+    both = [
+        subprocess.Popen([*command, name], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        for name in ("staff", "guests")
+    ]
+    reports = [process.communicate(timeout=120) for process in both]
+    assert [process.returncode for process in both] == [0, 0], reports
+    assert [json.loads(out)["throttled"] for out, _ in reports] == [0, 0]
+    times = sorted(call["monotonic"] for call in site.calls())
+    assert len(times) == 60
+    window = max(sum(begin <= other < begin + 5.0 for other in times) for begin in times)
+    assert window <= 40
+    assert window > 30, "the pace should be used, not only kept"
+
+
+def test_nobody_is_lost_among_faults(site: Site) -> None:
+    httpx.put(
+        f"{site.base_url}/sandbox/settings", json={"require_token": True, "any_token": True, "burst_calls": 0}
+    )
+    people = _people(1000)
+    site.people("staff", people)
+    (site.root / ".env").write_text("TOKEN=dG9rZW4\n")
+    site.pipeline("staff", auth="{kind: token, token: '${TOKEN}'}")
+    site.faults(
+        fail={"rate": 0.2},
+        cut_before={"rate": 0.03},
+        cut_after={"rate": 0.02},
+        bucket_full={"next": 2},
+        seed=4,
+    )
+    summary = site.run("staff")
+    assert summary.delivery.accepted == 1000
+    assert summary.delivery.remaining == summary.delivery.rejected == 0
+    assert summary.delivery.calls > 22
+    assert site.directory("staff") == _wanted(people)
+
+
+def test_one_bad_record_never_blocks_the_others(site: Site) -> None:
+    people = _people(100)
+    site.people("staff", people)
+    site.faults(refuse=["00003", "00077"])
+    summary = site.run("staff")
+    assert (summary.delivery.accepted, summary.delivery.rejected) == (98, 2)
+    with (site.root / summary.problems_file).open() as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["code"], row["key"]) for row in rows] == [
+        ("record-rejected", "00003"),
+        ("record-rejected", "00077"),
+    ]
+    assert site.directory("staff") == _wanted([one for one in people if one[0] not in {"00003", "00077"}])
+
+
+def test_when_all_are_refused_the_next_run_plans_anew(site: Site) -> None:
+    people = _people(12)
+    site.people("staff", people)
+    site.faults(refuse=[str(one[0]) for one in people])
+    with pytest.raises(DeliveryError) as caught:
+        site.run("staff")
+    assert [problem.code for problem in caught.value.problems] == ["records-refused"]
+    assert unfinished(site.project, "staff") is None
+    httpx.delete(f"{site.base_url}/sandbox/faults")
+    assert site.run("staff").delivery.accepted == 12
+
+
+def test_an_endpoint_that_denies_leaves_everybody_staged(site: Site) -> None:
+    site.people("staff", _people(3))
+    httpx.put(f"{site.base_url}/sandbox/settings", json={"permissions": []})
+    with pytest.raises(DeliveryError) as caught:
+        site.run("staff")
+    assert [problem.code for problem in caught.value.problems] == ["permission-missing"]
+    assert unfinished(site.project, "staff") is not None
+    httpx.put(f"{site.base_url}/sandbox/settings", json={"permissions": ["SynchronizationData-User.Upload"]})
+    with PipelineRun(site.project, "staff", Selection()) as run:
+        run.finish_interrupted()
+    assert run.summary.delivery == DeliveryCounts(accepted=3, calls=1)
+    assert unfinished(site.project, "staff") is None
+
+
+def test_a_stop_finishes_what_is_in_flight_and_can_be_resumed(site: Site) -> None:
+    people = _people(1000)
+    site.people("staff", people)
+    site.faults(latency={"seconds": 0.4})
+    stop = threading.Event()
+    threading.Timer(0.7, stop.set).start()
+    with pytest.raises(Interrupted):
+        site.run("staff", stop=stop)
+    accepted = len(site.directory("staff"))
+    assert 0 < accepted < 1000
+    with PipelineRun(site.project, "staff", Selection()) as run:
+        run.finish_interrupted()
+    assert run.summary.delivery.accepted == 1000 - accepted
+    assert site.directory("staff") == _wanted(people)
+
+
+def test_a_source_that_breaks_off_sends_nothing(site: Site) -> None:
+    site.people("staff", _people(300))
+    with (site.root / "staff.csv").open("a") as file:
+        file.write("00301,too,many,cells\n")
+    with pytest.raises(SourceError):
+        site.run("staff")
+    assert site.calls() == []
+    assert unfinished(site.project, "staff") is None
+
+
+def test_a_second_run_of_a_pipeline_waits_for_the_first(site: Site) -> None:
+    site.people("staff", _people(1))
+    with PipelineRun(site.project, "staff", Selection()), pytest.raises(LockedError):
+        site.run("staff")
+
+
+def test_killed_at_any_moment_and_resumed_nobody_is_lost(site: Site) -> None:
+    people = _people(1200)
+    site.people("staff", people)
+    site.faults(latency={"seconds": 0.2, "jitter": 0.2})
+    httpx.put(f"{site.base_url}/sandbox/settings", json={"burst_calls": 0})
+    dice = random.Random(11)
+    command = [sys.executable, "-m", "scimport", "--project", str(site.root)]
+    for _ in range(10):
+        work = subprocess.Popen(
+            [*command, "run", "staff", "--no-prefect"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},
+        )
+        time.sleep(dice.uniform(0.5, 2.0))
+        work.send_signal(signal.SIGKILL)
+        work.wait()
+    assert subprocess.run([*command, "resume"], capture_output=True, check=False).returncode == 0
+    assert (
+        subprocess.run(
+            [*command, "run", "staff", "--no-prefect"], capture_output=True, check=False
+        ).returncode
+        == 0
+    )
+    assert site.directory("staff") == _wanted(people)
+    assert site.run("staff").delivery == DeliveryCounts()
