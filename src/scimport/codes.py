@@ -91,3 +91,4 @@ class Code(StrEnum):
     STATE_TOO_NEW = "state-too-new"
     INTERRUPTED = "interrupted"
     PREFECT_UNREACHABLE = "prefect-unreachable"
+    PREFECT_RUNNING = "prefect-running"

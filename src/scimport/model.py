@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import NamedTuple
 
 from scimport.codes import Code
 
@@ -94,9 +95,10 @@ class Status(StrEnum):
     UNCONFIRMED = "unconfirmed"
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """One record's part of a plan: what will be sent for a key, or why nothing will be.
+
+    A tuple, since there may be one for each record of the source.
 
     Attributes:
         key: Key of the record in its source.

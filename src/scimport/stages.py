@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import gc
 import itertools
 import os
 import threading
@@ -178,6 +179,7 @@ class PipelineRun:
             raise _interrupted("nothing was sent", self.pipeline.name)
         if self._builder is None:
             source = self._exits.enter_context(opened(self._project, self.pipeline, datetime.now(UTC)))
+            self._exits.enter_context(_frozen())
             self._builder = PlanBuilder(self._database, self.pipeline.name, source, self._selection)
             self._note(plan_id=self._builder.plan_id)
         more = self._builder.step(records)
@@ -224,7 +226,7 @@ class PipelineRun:
     def first_problems(self, count: int) -> list[Problem]:
         """The first problems of the plan's records."""
         with self._database.read() as connection:
-            return list(itertools.islice(self._plans.all_problems(connection, self.summary.plan_id), count))
+            return list(itertools.islice(self._plans.problems(connection, self.summary.plan_id), count))
 
     def write_requests(self, folder: Path) -> int:
         """Write the exact bodies of the requests that would deliver the plan, readable by the owner alone.
@@ -283,7 +285,7 @@ class PipelineRun:
     def _write_problems(self) -> None:
         path = self.folder / "problems.csv"
         with self._database.read() as connection:
-            problems = self._plans.all_problems(connection, self.summary.plan_id)
+            problems = self._plans.problems(connection, self.summary.plan_id)
             if write_problems(path, problems, show_values=self._show_values):
                 self._note(problems_file=path.relative_to(self._project.root).as_posix())
 
@@ -349,6 +351,16 @@ def write_problems(path: Path, problems: Iterable[Problem], *, show_values: bool
             masked = problem.value if show_values else "***" if problem.value else ""
             writer.writerow(dataclasses.asdict(problem) | {"value": masked})
     return True
+
+
+@contextmanager
+def _frozen() -> Iterator[None]:
+    """Keep the garbage collector from going through all modules again and again while records stream past."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def _private(path: str, flags: int) -> int:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scimport.model import ChangeKind
-from scimport.plan.compare import deactivated, digest_row, digest_user, kind_of
+from scimport.plan.compare import deactivated, digest_rows, digest_user, kind_of
 from scimport.state.people import Known
 
 _cells = (
@@ -27,7 +27,7 @@ def test_rows_have_the_same_digest_only_if_they_are_the_same(
     one: tuple[object, ...], other: tuple[object, ...]
 ) -> None:
     typed = [[(type(cell), str(cell)) for cell in row] for row in (one, other)]
-    assert (digest_row(b"m", one) == digest_row(b"m", other)) == (typed[0] == typed[1])
+    assert (digest_rows(b"m", [one]) == digest_rows(b"m", [other])) == (typed[0] == typed[1])
 
 
 @pytest.mark.parametrize(
@@ -44,16 +44,16 @@ def test_rows_have_the_same_digest_only_if_they_are_the_same(
 def test_values_that_may_map_differently_have_other_digests(
     one: tuple[object, ...], other: tuple[object, ...]
 ) -> None:
-    assert digest_row(b"m", one) != digest_row(b"m", other)
+    assert digest_rows(b"m", [one]) != digest_rows(b"m", [other])
 
 
 def test_another_mapping_finds_no_row_unchanged() -> None:
-    assert digest_row(b"m" * 16, ("a",)) != digest_row(b"n" * 16, ("a",))
-    assert len(digest_row(b"m" * 16, ("a",))) == len(digest_user(b"{}")) == 16
+    assert digest_rows(b"m" * 16, [("a",)]) != digest_rows(b"n" * 16, [("a",)])
+    assert len(digest_rows(b"m" * 16, [("a",)])[0]) == len(digest_user(b"{}")) == 16
 
 
 def test_kinds() -> None:
-    here, gone = Known(1, True, b"", b""), Known(1, False, b"", b"")
+    here, gone = Known(0, 1, True, b"", b""), Known(0, 1, False, b"", b"")
     assert kind_of(None, active=True) is ChangeKind.JOINER
     assert kind_of(None, active=False) is ChangeKind.JOINER
     assert kind_of(here, active=True) is ChangeKind.MOVER

@@ -7,10 +7,10 @@ from sqlalchemy import select, update
 
 from scimport.apps.outbox import Delivery, DeliveryResult, Wait
 from scimport.errors import BudgetError
-from scimport.model import Change, ChangeKind, Status
+from scimport.model import Change, ChangeKind, DeliveryCounts, PlanCounts, Status
 from scimport.state import Database
 from scimport.state.outbox import Limits, StateOutbox
-from scimport.state.people import Known, People
+from scimport.state.people import Known, People, Person
 from scimport.state.plans import Plans
 from scimport.state.schema import delivery
 
@@ -24,6 +24,7 @@ def _planned(database: Database, keys: list[str], mark: bytes = b"1") -> str:
             for key in keys
         ]
         plans.stage(connection, plan, changes)
+        plans.finish_building(connection, plan, PlanCounts(to_send=len(keys)))
     return plan
 
 
@@ -56,21 +57,19 @@ def test_accepted_people_are_known_from_then_on(database: Database) -> None:
     people = People(database, "employees")
     _send(outbox, size=2)
     with database.read() as connection:
-        known = people.lookup(connection, ["a", "nobody", "b", "c"])
-        assert known == {
-            0: Known(known[0].id, True, b"1" * 16, b"1" * 16),
-            2: Known(known[2].id, True, b"1" * 16, b"1" * 16),
-        }
+        first, second = map(Known._make, sorted(people.lookup(connection, ["a", "nobody", "b", "c"])))
+        assert first == Known(0, first.id, True, b"1" * 16, b"1" * 16)
+        assert second == Known(2, second.id, True, b"1" * 16, b"1" * 16)
         assert people.count(connection) == (2, 2)
-        assert sorted(people.id_range(connection)) == sorted((known[0].id, known[2].id))
-        assert People(database, "contractors").lookup(connection, ["a"]) == {}
-    assert outbox.tally().remaining == 1
-    again = StateOutbox(database, "employees", _planned(database, ["a"], b"2"), Limits("t"))
-    _send(again)
+        assert people.id_range(connection) == tuple(sorted((first.id, second.id)))
+        assert list(People(database, "contractors").lookup(connection, ["a"])) == []
+    assert outbox.tally() == DeliveryCounts(accepted=2, remaining=1, calls=1)
+    _send(StateOutbox(database, "employees", _planned(database, ["a"], b"2"), Limits("t")))
     with database.read() as connection:
-        assert people.lookup(connection, ["a"])[0] == Known(known[0].id, True, b"2" * 16, b"2" * 16)
-        person = people.get(connection, [known[0].id])[0]
-    assert (person.key, person.external_id, bytes(person.body)) == ("a", "xa", b"{}")
+        assert list(people.lookup(connection, ["a"])) == [Known(0, first.id, True, b"2" * 16, b"2" * 16)]
+        pages = list(people.active(connection, [first.id, 10**6]))
+        assert pages == [[Person(first.id, "a", "xa", b"{}")]]
+        assert list(People(database, "contractors").active(connection, [first.id])) == []
 
 
 @pytest.mark.parametrize("result", [one for one in DeliveryResult if one is not DeliveryResult.ACCEPTED])
@@ -88,12 +87,15 @@ def test_a_rejected_record_is_not_sent_again(database: Database) -> None:
     (first, _) = outbox.claim()
     outbox.reject(first, message="no such domain")
     assert outbox.tally().remaining == 1
+    plans = Plans(database, "employees")
     with database.read() as connection:
-        rows = [
-            (row["key"], row["status"], row["message"])
-            for row in Plans(database, "employees").changes(connection, plan)
+        assert [(row["key"], row["status"]) for row in plans.changes(connection, plan)] == [
+            ("a", "rejected"),
+            ("b", "planned"),
         ]
-    assert rows == [("a", "rejected", "no such domain"), ("b", "planned", None)]
+        (problem,) = plans.problems(connection, plan)
+    assert (problem.code, problem.key) == ("record-rejected", "a")
+    assert "no such domain" in problem.message
 
 
 def test_the_pace_counts_a_call_until_the_window_after_its_end(database: Database) -> None:

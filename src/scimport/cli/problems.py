@@ -37,7 +37,7 @@ def problems(
         hint = "`scimport status` shows the last run of each pipeline."
         raise UsageError(Problem(Code.UNKNOWN_RUN, f"there is no run '{run}'", hint=hint))
     with database.read() as connection:
-        listed = list(Plans(database, found.pipeline).all_problems(connection, found.plan_id))
+        listed = list(Plans(database, found.pipeline).problems(connection, found.plan_id))
     database.close()
     output = Output(as_json=as_json)
     output.problems(listed, show_values=show_values)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import sys
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +13,9 @@ from scimport.cli.output import Output
 from scimport.codes import Code
 from scimport.errors import UsageError
 from scimport.model import Problem
+
+if TYPE_CHECKING:
+    from scimport.project import Project
 
 _Port = Annotated[int | None, typer.Option("--port", metavar="PORT", help="Port on 127.0.0.1.")]
 
@@ -24,20 +29,31 @@ def register(app: typer.Typer) -> None:
 
 def serve(context: typer.Context, port: _Port = None, as_json: options.Json = False) -> None:
     """Run the schedules of all pipelines on this machine, with Prefect's pages, until Ctrl-C."""
-    from scimport.flows.server import running_server  # noqa: PLC0415 - not needed for --help
+    from scimport.flows.server import check_api, running_server  # noqa: PLC0415 - not needed for --help
+    from scimport.flows.settings import prepare  # noqa: PLC0415
 
     project, output = options.find(context), Output(as_json=as_json)
-
-    def ready(url: str, names: list[str]) -> None:
-        output.say(f"Prefect's pages: {url}")
-        output.say(f"Pipelines: {', '.join(names)}. Stop with Ctrl-C.")
-        output.json({"url": url, "deployments": names})
-
-    with running_server(project, port) as url:
-        # Prefect reads its settings when it is imported: the server has put them into the environment.
+    _check_pipelines(project)
+    with ExitStack() as exits:
+        url = project.environment.get("PREFECT_API_URL")
+        own_server = url is None
+        if url is None:
+            url = exits.enter_context(running_server(project, port=port, pages=True))
+        else:
+            check_api(url)
+            prepare(project, url)
+        # Prefect reads its settings when it is imported: they must be in the environment before.
         from scimport.flows.deployments import serve_pipelines  # noqa: PLC0415
 
-        serve_pipelines(project, on_ready=lambda names: ready(url.removesuffix("/api"), names))
+        def ready(names: list[str]) -> None:
+            pages = url.removesuffix("/api")
+            output.say(f"Prefect's pages: {pages}")
+            output.say(f"Served: {', '.join(names)}. Stop with Ctrl-C.")
+            output.json({"url": pages, "api": url, "deployments": names})
+            sys.stdout.flush()
+
+        serve_pipelines(project, own_server=own_server, on_ready=ready)
+    output.say("Stopped.")
 
 
 def deploy(
@@ -48,22 +64,29 @@ def deploy(
     as_json: options.Json = False,
 ) -> None:
     """Register the pipelines with a Prefect server, for workers elsewhere to run."""
-    from scimport.flows.server import find_api  # noqa: PLC0415 - not needed for --help
+    from scimport.flows.server import check_api, find_api  # noqa: PLC0415 - not needed for --help
     from scimport.flows.settings import prepare  # noqa: PLC0415
 
     project, output = options.find(context), Output(as_json=as_json)
+    _check_pipelines(project)
     url = find_api(project)
     if url is None:
         hint = "Set PREFECT_API_URL to the server that the workers use."
         raise UsageError(Problem(Code.PREFECT_UNREACHABLE, "no Prefect API is configured", hint=hint))
-    prepare(project.data_dir, url)
-    # Prefect reads its settings when it is imported.
+    check_api(url)
+    prepare(project, url)
+    # As above.
     from scimport.flows.deployments import deploy_pipelines  # noqa: PLC0415
 
     names = deploy_pipelines(project, pool=pool)
-    for name in names:
-        output.say(name)
-    output.json({"pool": pool, "deployments": names})
+    output.say(f"Deployed to {pool}: {', '.join(names)}.")
+    output.json({"pool": pool, "api": url, "deployments": names})
+
+
+def _check_pipelines(project: Project) -> None:
+    """Say what is wrong with the files at once, not after a server has been started."""
+    for name in project.pipeline_names:
+        project.pipeline(name)
 
 
 def sandbox(context: typer.Context, port: _Port = None, as_json: options.Json = False) -> None:

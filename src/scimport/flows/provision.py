@@ -6,16 +6,21 @@ say. A task is a part or a stage, never a record: each costs the server some ten
 
 from __future__ import annotations
 
-import threading
+import traceback
 from collections.abc import Callable
 from contextvars import ContextVar
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar, cast
 
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
+from prefect.logging import get_run_logger
+from prefect.states import Completed, Failed
 from pydantic import Field
 
+from scimport.errors import ScimportError
 from scimport.flows.artifacts import Artifacts
 from scimport.model import RunSummary
 from scimport.plan import Selection
@@ -24,13 +29,29 @@ from scimport.stages import PipelineRun, Progress
 
 T = TypeVar("T")
 
-listener: ContextVar[Callable[[Progress], None] | None] = ContextVar("listener", default=None)
-"""Told how far a run is, beside Prefect's artifacts: the progress bar of the command line."""
 
-show_values: ContextVar[bool] = ContextVar("show_values", default=False)
+@dataclass(slots=True)
+class Caller:
+    """Who called the flow in this process, and what came out: Prefect's server is not asked for that.
+
+    Attributes:
+        on_progress: Told how far the run is, beside the artifact.
+        show_values: Whether the file of problems has the offending values.
+        summary: What the run came to, once it is known.
+        error: Why it failed.
+    """
+
+    on_progress: Callable[[Progress], None] = lambda _: None
+    show_values: bool = False
+    summary: RunSummary | None = None
+    error: Exception | None = None
 
 
-@flow(name="provision", flow_run_name="{pipeline}", persist_result=False, validate_parameters=True)
+caller: ContextVar[Caller] = ContextVar("caller")
+"""Set by whoever calls the flow in this process and wants more than Prefect's pages."""
+
+
+@flow(name="provision", flow_run_name="{pipeline}", persist_result=False)
 def provision(
     pipeline: Annotated[str, Field(description="Name of the pipeline: its file in pipelines/ without .yml.")],
     project: Annotated[str | None, Field(description="The project folder; else looked for upwards.")] = None,
@@ -39,45 +60,76 @@ def provision(
     keys: Annotated[list[str] | None, Field(description="Consider these keys alone.")] = None,
 ) -> RunSummary:
     """Load one pipeline: extract, map, plan what changed, deliver it."""
-    selection = Selection(full=full, limit=limit, keys=frozenset(keys or ()))
-    artifacts, tell = Artifacts(pipeline), listener.get()
+    who = caller.get(Caller())
+    try:
+        selection = Selection(full=full, limit=limit, keys=frozenset(keys or ()))
+        who.summary = _load(_project(project), pipeline, selection, who)
+    except Exception as error:  # noqa: BLE001 - handed on, in a form that is fit for Prefect's database
+        who.error = error
+        _log(error)
+        return cast("RunSummary", _failed(error))
+    plan, delivery = who.summary.plan, who.summary.delivery
+    words = f"{delivery.accepted} accepted, {delivery.rejected} rejected, {plan.invalid} invalid"
+    return cast("RunSummary", Completed(message=words, data=who.summary))  # Prefect unwraps it
+
+
+def _load(project: Project, pipeline: str, selection: Selection, who: Caller) -> RunSummary:
+    artifacts = Artifacts(pipeline)
 
     def progress(now: Progress) -> None:
         artifacts.progress(now)
-        if tell is not None:
-            tell(now)
+        who.on_progress(now)
 
-    run = PipelineRun(
-        _project(project),
-        pipeline,
-        selection,
-        show_values=show_values.get(),
-        on_progress=progress,
-        stop=threading.Event(),
-    )
-    try:
-        with run:
+    with PipelineRun(project, pipeline, selection, show_values=who.show_values, on_progress=progress) as run:
+        try:
             if run.unfinished():
                 _stage("resume", run.finish_interrupted)
             part = 1
-            while _stage(f"extract-map part {part}", run.extract):
+            while _stage("extract-map", run.extract, f"extract-map part {part}"):
                 part += 1
             _stage("plan", run.plan)
             _stage("deliver", run.deliver)
-    finally:
-        artifacts.result(run)
+        finally:
+            artifacts.result(run)
     return run.summary
 
 
-def _stage(name: str, work: Callable[[], T]) -> T:
+def _stage(name: str, work: Callable[[], T], run_name: str = "") -> T:
     """Call a stage as a task. Nothing of it is cached or stored: what it leaves behind is in the state."""
 
+    @task(name=name, task_run_name=run_name or name, cache_policy=NO_CACHE, persist_result=False)
     def stage() -> T:
-        return work()
+        try:
+            return work()
+        except Exception as error:  # noqa: BLE001 - as above
+            return cast("T", _failed(error))
 
-    family = name.partition(" part ")[0]
-    as_task = task(name=family, task_run_name=name, cache_policy=NO_CACHE, persist_result=False)
-    return as_task(stage)()
+    return stage()
+
+
+def _failed(error: Exception) -> State[Any]:
+    """The state of a failure, from which Prefect raises the error where the flow or task was called.
+
+    An exception that Prefect catches itself is logged with all that led to it, and pickled: values of people
+    would be in its database and its storage.
+    """
+    if isinstance(error, ScimportError):
+        problems = [replace(problem, value="") for problem in error.problems]
+        return Failed(message=str(error), data=type(error)(problems))
+    return Failed(message=f"unexpected {type(error).__name__}", data=error)
+
+
+def _log(error: Exception) -> None:
+    logger = get_run_logger()
+    if isinstance(error, ScimportError):
+        for problem in error.problems:
+            about = " ".join(filter(None, (problem.place, problem.field)))
+            words = f"{problem.code}: {problem.message} {problem.hint}".rstrip()
+            logger.error("%s", f"{about}: {words}" if about else words)
+    else:
+        # Where it happened, without the error's own words: they may quote a value.
+        frames = "".join(traceback.format_tb(error.__traceback__))
+        logger.error("unexpected %s\n%s", type(error).__name__, frames)
 
 
 def _project(folder: str | None) -> Project:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
-from scimport.flows.server import running_server
+from scimport.codes import Code
+from scimport.errors import Interrupted, ScimportError
+from scimport.flows.server import check_api, running_server
 from scimport.flows.settings import prepare
-from scimport.model import RunSummary
+from scimport.model import Problem, RunSummary
 
 if TYPE_CHECKING:
     from scimport.plan import Selection
@@ -25,11 +27,16 @@ def flow_runner(project: Project, url: str | None) -> Iterator[Callable[..., Run
         url: Prefect API to use; a server is run for the time of the block when it is ``None``.
 
     Raises:
-        ScimportError: The server does not start.
+        ScimportError: The server does not start, or does not answer.
     """
     with ExitStack() as exits:
-        url = url or exits.enter_context(running_server(project))
-        prepare(project.data_dir, url, quiet=True)
+        if url is None:
+            exits.enter_context(running_server(project))
+            exits.enter_context(_no_heartbeat())
+        else:
+            check_api(url)
+            prepare(project, url, quiet=True)
+        exits.callback(_send_events)
         yield _run
 
 
@@ -39,20 +46,54 @@ def _run(
     selection: Selection,
     *,
     show_values: bool = False,
-    on_progress: Callable[[Progress], None] | None = None,
+    on_progress: Callable[[Progress], None] = lambda _: None,
 ) -> RunSummary:
     # Prefect reads its settings when it is imported: only now are they there.
-    from scimport.flows import provision as flows  # noqa: PLC0415
+    from scimport.flows.provision import Caller, caller, provision  # noqa: PLC0415
 
-    heard, shown = flows.listener.set(on_progress), flows.show_values.set(show_values)
+    me = Caller(on_progress=on_progress, show_values=show_values)
+    token = caller.set(me)
     try:
-        return flows.provision(
+        provision(
             pipeline=name,
             project=str(project.root),
             full=selection.full,
             limit=selection.limit,
             keys=sorted(selection.keys) or None,
         )
+    except KeyboardInterrupt:
+        hint = f"Go on with `scimport run {name}`: it finishes first what was staged."
+        raise Interrupted(Problem(Code.INTERRUPTED, "stopped before the end", hint=hint)) from None
+    except Exception as error:
+        # What the run came to counts, also where Prefect's server could not be told.
+        if me.error is not None:
+            raise me.error from None
+        if me.summary is None:
+            raise _unusable(error) from error
     finally:
-        flows.listener.reset(heard)
-        flows.show_values.reset(shown)
+        caller.reset(token)
+    if me.summary is None:
+        raise RuntimeError("the flow has ended without a summary")
+    return me.summary
+
+
+def _no_heartbeat() -> AbstractContextManager[object]:
+    """Heartbeats make each run up to a second longer; nobody hears those to a server that ends with us."""
+    from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings  # noqa: PLC0415
+
+    return temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None})
+
+
+def _unusable(error: Exception) -> ScimportError:
+    message = f"Prefect cannot run the flow: {type(error).__name__}"
+    hint = "Look at Prefect's server, its PREFECT_API_KEY if it wants one, or say --no-prefect."
+    return ScimportError(Problem(Code.PREFECT_UNREACHABLE, message, hint=hint))
+
+
+def _send_events() -> None:
+    """Let what is known of the tasks reach the server before it may be stopped."""
+    from prefect.events.worker import EventsWorker  # noqa: PLC0415 - as above
+    from prefect.logging.handlers import APILogHandler  # noqa: PLC0415
+
+    EventsWorker.drain_all(timeout=10)
+    APILogHandler().flush()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import importlib
 import json
 import os
 import socket
@@ -9,79 +11,108 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 import httpx
 
 from scimport.codes import Code
-from scimport.errors import ScimportError
-from scimport.flows.settings import prepare
+from scimport.errors import ScimportError, UsageError
+from scimport.flows.settings import home, prepare
 from scimport.model import Problem
 from scimport.project import Project
 
+HOST = "127.0.0.1"
+
+USUAL_PORT = 4200
+"""Where people look for Prefect's pages."""
+
 START_TIMEOUT = 120.0
-"""Seconds that the first start may take: it makes its database."""
+"""Seconds that a start may take: the first one makes the database."""
 
 
 def find_api(project: Project) -> str | None:
     """URL of the Prefect API to use: the configured one, else that of ``scimport serve`` for this project."""
     configured = project.environment.get("PREFECT_API_URL")
-    if configured:
-        return configured
-    try:
-        url = json.loads(_address(project).read_text())["url"]
-    except (OSError, ValueError, KeyError):
-        return None
-    return str(url) if _answers(url) else None
+    return configured or _served(project)
+
+
+def check_api(url: str) -> None:
+    """Make sure that an API is there.
+
+    Raises:
+        ScimportError: Nothing answers.
+    """
+    if not _answers(url):
+        hint = "Start that server, correct PREFECT_API_URL, or unset it."
+        raise ScimportError(Problem(Code.PREFECT_UNREACHABLE, f"no Prefect API answers at {url}", hint=hint))
 
 
 @contextmanager
-def running_server(project: Project, port: int | None = None) -> Iterator[str]:
+def running_server(project: Project, *, port: int | None = None, pages: bool = False) -> Iterator[str]:
     """Run a Prefect server for the time of the block; gives the URL of its API.
 
+    Args:
+        project: The project folder; the server's database is in it.
+        port: Port on 127.0.0.1; any that is free when it is left out.
+        pages: Serve Prefect's pages too, and let :func:`find_api` find the server.
+
     Raises:
-        ScimportError: It does not start.
+        ScimportError: It does not start, or another command runs one for the project.
+        UsageError: The port is in use.
     """
-    port = port or _free_port()
-    url = f"http://127.0.0.1:{port}/api"
-    prepare(project.data_dir, url)
-    folder = project.data_dir / "prefect"
-    log = folder / "server.log"
+    with _alone(project):
+        url = f"http://{HOST}:{_free_port(port, usual=pages)}/api"
+        prepare(project, url, quiet=not pages)
+        log = home(project) / "server.log"
+        process = _start(url, log, pages=pages)
+        try:
+            # Whoever wants a server wants the flow next; its import takes as long as the server's start.
+            importlib.import_module("scimport.flows.provision")
+            _wait(process, url, log)
+            with _announced(project, url) if pages else nullcontext():
+                yield url
+        finally:
+            _stop(process)
+
+
+def _start(url: str, log: Path, *, pages: bool) -> subprocess.Popen[bytes]:
+    port = str(httpx.URL(url).port)
+    command = [
+        sys.executable,
+        "-m",
+        "scimport.flows.watched",
+        "server",
+        "start",
+        "--host",
+        HOST,
+        "--port",
+        port,
+    ]
+    # The pages take the port from the settings.
+    settings = {"PREFECT_SERVER_API_PORT": port, "PREFECT_SERVER_UI_ENABLED": str(pages).lower()}
     with log.open("wb") as output:
-        command = [
-            sys.executable,
-            "-m",
-            "prefect",
-            "server",
-            "start",
-            "--host",
-            "127.0.0.1",
-            "--port",
-            str(port),
-        ]
-        environment = os.environ | {"PREFECT_SERVER_API_PORT": str(port)}
-        # A session of its own: Ctrl-C is for us, and we stop it in order.
-        process = subprocess.Popen(  # noqa: S603 - our own command
+        return subprocess.Popen(  # noqa: S603 - our own command
             command,
+            stdin=subprocess.PIPE,
             stdout=output,
             stderr=output,
-            stdin=subprocess.DEVNULL,
-            env=environment,
-            start_new_session=True,
+            env=os.environ | settings,
+            cwd=log.parent,  # Prefect would read a prefect.toml of the folder where the command was called
+            start_new_session=True,  # Ctrl-C is for us; we stop it in order
         )
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
     try:
-        _wait(process, url, log)
-        _address(project).write_text(json.dumps({"url": url, "pid": process.pid}))
-        yield url
+        process.wait(timeout=20)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
     finally:
-        _address(project).unlink(missing_ok=True)
-        process.terminate()
-        try:
-            process.wait(timeout=20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        if process.stdin is not None:
+            process.stdin.close()
 
 
 def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
@@ -90,21 +121,61 @@ def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
         if process.poll() is not None or time.monotonic() > deadline:
             message = "the Prefect server does not start"
             raise ScimportError(Problem(Code.PREFECT_UNREACHABLE, message, hint=f"Its log is {log}."))
-        time.sleep(0.2)
+        time.sleep(0.1)
 
 
 def _answers(url: str) -> bool:
     try:
-        return httpx.get(f"{url}/health", timeout=2, trust_env=False).is_success
-    except httpx.HTTPError:
+        return httpx.get(f"{url.rstrip('/')}/health", timeout=5).status_code < 500
+    except (httpx.HTTPError, httpx.InvalidURL):
         return False
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+@contextmanager
+def _alone(project: Project) -> Iterator[None]:
+    """Keep other commands from running a second server on the same database."""
+    with (home(project) / "server.lock").open("wb") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            message = "another command runs the Prefect server of this project"
+            where = _served(project)
+            hint = f"It is at {where}." if where else "Wait for its end, or say --no-prefect."
+            raise ScimportError(Problem(Code.PREFECT_RUNNING, message, hint=hint)) from None
+        yield
+
+
+@contextmanager
+def _announced(project: Project, url: str) -> Iterator[None]:
+    path = _address(project)
+    path.write_text(json.dumps({"url": url, "pid": os.getpid()}))
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _served(project: Project) -> str | None:
+    """URL of the API that ``scimport serve`` runs for this project, if it does."""
+    try:
+        presence = json.loads(_address(project).read_text())
+        url, pid = str(presence["url"]), int(presence["pid"])
+        os.kill(pid, 0)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return url if _answers(url) else None
 
 
 def _address(project: Project) -> Path:
     return project.data_dir / "prefect" / "server.json"
+
+
+def _free_port(wanted: int | None, *, usual: bool) -> int:
+    """The port that is wanted; else the usual one if it is free, or any."""
+    for port in [wanted] if wanted else [USUAL_PORT, 0] if usual else [0]:
+        with socket.socket() as probe, suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((HOST, port))
+            return int(probe.getsockname()[1])
+    message = f"port {wanted} on {HOST} cannot be used"
+    raise UsageError(Problem(Code.PORT_IN_USE, message, hint="Choose another port with --port, or none."))

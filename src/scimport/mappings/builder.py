@@ -1,10 +1,10 @@
 """Writes the Python function that makes one user of the values of its expressions.
 
-It is generated because it runs once a record: no loop over attributes, no look-up of types, nothing but the conversions
-and comparisons that this one mapping needs. Its names and structure come from here, and everything from the mapping
-is in it as a literal of ``repr``, so no text of a file becomes code. Blank values, empty objects and list entries
-without a value of their own are left out as they are met. What it does is what :func:`field_value` and the rules in
-:mod:`scimport.mappings.shape` say, one leaf at a time.
+It is generated because it runs once a record: no loop over attributes, no look-up of types, nothing but the
+conversions and comparisons that this one mapping needs. Its names and structure come from here, and
+everything from the mapping is in it as a literal of ``repr``, so no text of a file becomes code. Blank
+values, empty objects and list entries without a value of their own are left out as they are met. What it does
+is what :func:`field_value` and the rules in :mod:`scimport.mappings.shape` say, one leaf at a time.
 """
 
 from __future__ import annotations
@@ -72,8 +72,8 @@ def build(user: Object, fields: Sequence[Field]) -> Callable[..., None]:
         fields: The expressions, as the slots of the shape count them.
 
     Returns:
-        ``emit(append, *values)``: makes a user of the values of all parts of all expressions, in order, and appends
-        it. It raises as :func:`field_value` does.
+        ``emit(append, *values)``: makes a user of the values of all parts of all expressions, in order, and
+        appends it. It raises as :func:`field_value` does.
     """
     writer = _Writer(fields)
     names: dict[str, Any] = dict(CONVERTERS) | {

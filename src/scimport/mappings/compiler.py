@@ -1,8 +1,9 @@
 """Checks a mapping without data, all problems at once, and compiles it.
 
 The steps: merge the chain of files (:mod:`scimport.mappings.tree`), put the tree in the shape of the schema
-(:mod:`scimport.mappings.shape`), parse its expressions (:mod:`scimport.mappings.expression`), generate what makes a user
-of their values (:mod:`scimport.mappings.builder`), and the loop that computes them (:mod:`scimport.mappings.template`).
+(:mod:`scimport.mappings.shape`), parse its expressions (:mod:`scimport.mappings.expression`), generate what
+makes a user of their values (:mod:`scimport.mappings.builder`), and the loop that computes them
+(:mod:`scimport.mappings.template`).
 """
 
 from __future__ import annotations
@@ -91,11 +92,6 @@ class Parts:
     leaves: list[MappedLeaf] = field(default_factory=list)
     loop: Loop = field(init=False)
 
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Columns used, sorted, so that a source may reorder its own."""
-        return tuple(sorted(self.scope.aliases))
-
     @cached_property
     def probes(self) -> tuple[Probe, ...]:
         """What evaluates the expression of each field, and of the condition as the last."""
@@ -112,7 +108,7 @@ class Parts:
         )
         where = self.condition.source.strip() if self.condition else None
         clear = sorted(path_text(path) for path in self.clear)
-        whole = [REVISION, self.columns, where, leaves, used, clear, json_schema(self.schema)]
+        whole = [REVISION, self.scope.columns, where, leaves, used, clear, json_schema(self.schema)]
         return hashlib.blake2b(json.dumps(whole, default=str).encode(), digest_size=16).digest()
 
 
@@ -148,9 +144,7 @@ def compile_parts(
     expressions = [part for field in parts.fields for part in field.expression.parts]
     condition = parts.condition.parts[0] if parts.condition else None
     emit = build(with_schemas(shape, schema), parts.fields)
-    parts.loop = compile_loop(
-        parts.environment, parts.scope, parts.columns, expressions, condition, emit, skip
-    )
+    parts.loop = compile_loop(parts.environment, parts.scope, expressions, condition, emit, skip)
     return parts
 
 
@@ -174,7 +168,7 @@ class _Checker:
         if issues:
             raise WrongError(*_problems(issues, leaf, place.name))
         if not expression.parts:
-            return self._constant(place, leaf, "".join(expression.literals or ()))
+            return self._constant(place, leaf, expression.constant)
         if expression.literals is not None:
             _check_text(place, leaf)
         columns = tuple(sorted(expression.columns))
@@ -231,7 +225,7 @@ class _Checker:
         if name in REQUIRED or last.is_extension or last.read_only:
             return Code.BAD_VALUE, f"{name} cannot be cleared", "Remove it from 'clear'."
         if not _is_set(self._parts.tree.user, path):
-            message = f"'clear' names {name}, which the mapping does not set, so that it would be cleared for everybody"
+            message = f"'clear' names {name}, which 'user' does not set: it would be cleared for everybody"
             return Code.BAD_VALUE, message, "Add it to 'user', or remove it from 'clear'."
         return None
 

@@ -1,8 +1,9 @@
 """The expressions of a mapping: parsed, checked without data, and rewritten for the compiler.
 
-An expression speaks of columns by name, ``row["Any Name"]``, ``vars``, ``today`` and ``now``. Here each of them is
-resolved once: a column becomes a loop target with a safe name, a constant of ``vars`` is put in, so that the compiled
-code looks nothing up. What cannot be resolved is an :class:`Issue`, never an error of a later row.
+An expression speaks of columns by name, ``row["Any Name"]``, ``vars``, ``today`` and ``now``. Here each of
+them is resolved once: a column becomes a loop target with a safe name, a constant of ``vars`` is put in, so
+that the compiled code looks nothing up. What cannot be resolved is an :class:`Issue`, never an error of a
+later row.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import datetime as dt
 import inspect
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from jinja2 import nodes
@@ -22,6 +23,7 @@ from jinja2.visitor import NodeTransformer
 
 from scimport.codes import Code
 from scimport.mappings.filters import NOT_OFFERED
+from scimport.mappings.values import join, part
 from scimport.project.values import did_you_mean
 
 JOIN: Final = "__join__"
@@ -30,6 +32,7 @@ JOIN: Final = "__join__"
 Keys = tuple[str | int, ...]
 
 _OURS: Final = ("row", "vars", "today", "now")
+_MISSING: Final = object()
 _SCALARS: Final = (bool, int, float, str, type(None))
 # Python allows 200 nested brackets; Jinja writes one or two for each level.
 _DEEPEST: Final = 60
@@ -41,6 +44,7 @@ _NAMING: Final[Mapping[str, tuple[str, int]]] = {
     "selectattr": ("test", 1),
     "rejectattr": ("test", 1),
 }
+_SURROGATE: Final = "a text holds half of a surrogate pair"
 _STATEMENT_HINT: Final = "Use an inline if: {{ A if B else C }}; without else it is blank."
 
 
@@ -70,12 +74,14 @@ class Expression:
         literals: Text before, between and after the parts; None when the value of the one part is the value.
         parts: Jinja expressions of loop targets and constants.
         columns: Names of the columns that it reads.
+        constant: Its value when there are no parts, because nothing in it depends on a row.
     """
 
     source: str
     literals: tuple[str, ...] | None
     parts: tuple[nodes.Expr, ...]
-    columns: frozenset[str]
+    columns: frozenset[str] = frozenset()
+    constant: Any = None
 
 
 @dataclass
@@ -83,7 +89,7 @@ class Scope:
     """What the expressions of one mapping may speak of, and what they have spoken of so far.
 
     Attributes:
-        columns: Columns of the source, None when they are not known.
+        known: Columns of the source, None when they are not known.
         variables: The mapping's ``vars``.
         now: Time of the run, with its zone.
         aliases: Loop target of each column used.
@@ -91,12 +97,17 @@ class Scope:
         used: Values of ``today``, ``now`` and the parts of ``vars`` that are used, by their path.
     """
 
-    columns: Collection[str] | None
+    known: Collection[str] | None
     variables: Mapping[str, Any]
     now: dt.datetime
     aliases: dict[str, str] = field(default_factory=dict)
     constants: dict[str, Any] = field(default_factory=dict)
     used: dict[Keys, Any] = field(default_factory=dict)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns used, sorted, so that a source may reorder its own."""
+        return tuple(sorted(self.aliases))
 
     def alias(self, column: str) -> str:
         """Loop target for a column."""
@@ -121,16 +132,18 @@ def parse(environment: Environment, scope: Scope, source: str) -> tuple[Expressi
         source: Text with at least one of ``{{``, ``{%`` and ``{#`` in it.
 
     Returns:
-        The expression, whose ``parts`` are () for a text in which nothing is to be evaluated, and what is wrong.
+        The expression, whose ``parts`` are () for a text in which nothing is to be evaluated, and what is
+        wrong.
     """
     try:
         if issue := _statement(environment, source):
-            return Expression(source, (source,), (), frozenset()), [issue]
+            return Expression(source, (source,), ()), [issue]
         pieces = list(_pieces(environment.parse(source)))
     except (TemplateSyntaxError, RecursionError) as error:
-        return Expression(source, (source,), (), frozenset()), [_syntax(error)]
+        return Expression(source, (source,), ()), [_syntax(error)]
     literals, parts = _split(pieces)
-    return _resolve(environment, scope, source, literals, parts)
+    expression, issues = _resolve(environment, scope, source, literals, parts)
+    return expression if issues else _folded(expression), issues
 
 
 def parse_condition(environment: Environment, scope: Scope, source: str) -> tuple[Expression, list[Issue]]:
@@ -144,7 +157,7 @@ def parse_condition(environment: Environment, scope: Scope, source: str) -> tupl
         if not parser.stream.eos:
             parser.fail(f"unexpected '{parser.stream.current.value}'", parser.stream.current.lineno)
     except (TemplateSyntaxError, RecursionError) as error:
-        return Expression(source, None, (), frozenset()), [_syntax(error)]
+        return Expression(source, None, ()), [_syntax(error)]
     return _resolve(environment, scope, source, ("", ""), [expression])
 
 
@@ -213,19 +226,37 @@ def _resolve(
     environment: Environment, scope: Scope, source: str, literals: tuple[str, ...], parts: list[nodes.Expr]
 ) -> tuple[Expression, list[Issue]]:
     if any(_depth(part) > _DEEPEST for part in parts):
-        return Expression(source, literals, (), frozenset()), [_too_deep()]
+        return Expression(source, literals, ()), [_too_deep()]
     resolver = _Resolver(environment, scope)
     if not is_unicode("".join(literals)):
-        resolver.report(
-            Code.TEMPLATE_SYNTAX,
-            "the text holds half of a surrogate pair",
-            "Remove it.",
-            nodes.Const(None, lineno=1),
-        )
+        resolver.issues.append(Issue(Code.TEMPLATE_SYNTAX, _SURROGATE, "Remove it."))
     resolved = tuple(resolver.visit(part) for part in parts)
     lone = len(parts) == 1 and not any(literal.strip() for literal in literals)
     columns = frozenset(resolver.columns)
     return Expression(source, None if lone else literals, resolved, columns), resolver.issues
+
+
+def _folded(expression: Expression) -> Expression:
+    """The expression with the parts that no row changes in its literals."""
+    literals = expression.literals
+    if literals is None:
+        only = expression.parts[0]
+        return (
+            replace(expression, parts=(), constant=only.value)
+            if isinstance(only, nodes.Const)
+            else expression
+        )
+    if all(isinstance(item, nodes.Const) for item in expression.parts):
+        values = [part(item.as_const()) for item in expression.parts]
+        return replace(expression, parts=(), constant=join(literals, values) if values else literals[0])
+    texts, parts = [literals[0]], []
+    for item, literal in zip(expression.parts, literals[1:], strict=True):
+        if isinstance(item, nodes.Const):
+            texts[-1] += part(item.value) + literal
+        else:
+            parts.append(item)
+            texts.append(literal)
+    return replace(expression, literals=tuple(texts), parts=tuple(parts))
 
 
 def _depth(node: nodes.Node) -> int:
@@ -265,9 +296,7 @@ class _Resolver(NodeTransformer):
 
     def visit_Const(self, node: nodes.Const) -> nodes.Expr:  # noqa: N802
         if isinstance(node.value, str) and not is_unicode(node.value):
-            return self.report(
-                Code.TEMPLATE_SYNTAX, "a text holds half of a surrogate pair", "Remove it.", node
-            )
+            return self.report(Code.TEMPLATE_SYNTAX, _SURROGATE, "Remove it.", node)
         return node
 
     def visit_Getitem(self, node: nodes.Getitem) -> nodes.Expr:  # noqa: N802
@@ -328,7 +357,7 @@ class _Resolver(NodeTransformer):
         return node
 
     def _column(self, name: str, node: nodes.Node) -> nodes.Expr:
-        known = self.scope.columns
+        known = self.scope.known
         if known is not None and name not in known:
             hint = did_you_mean(name, (*known, *_OURS))
             return self.report(Code.UNKNOWN_COLUMN, f"the source has no column {name}", hint, node)
@@ -336,37 +365,32 @@ class _Resolver(NodeTransformer):
         return nodes.Name(self.scope.alias(name), "load", lineno=node.lineno)
 
     def _variable(self, node: nodes.Getattr | nodes.Getitem) -> nodes.Expr:
-        """Puts in the value of a constant path below ``vars``; a part of the path that is wrong is reported alone."""
+        """Puts in the value of a constant path below ``vars``."""
         path = _path_below_vars(node)
-        try:
-            owner = _value_at(self.scope.variables, path[:-1]) if path else None
-        except LookupError:
-            owner = None
-        if path is None or owner is None:
+        owner = _value_at(self.scope.variables, path[:-1]) if path else _MISSING
+        if path is None or owner is _MISSING:
             return self._generic(node)
-        try:
-            return self.scope.constant(("vars", *path), _value_at(owner, path[-1:]))
-        except LookupError:
-            pass
+        value = _value_at(owner, path[-1:])
+        if value is not _MISSING:
+            return self.scope.constant(("vars", *path), value)
         is_method = isinstance(node, nodes.Getattr) and path[1:] and hasattr(owner, node.attr)
         if is_method or isinstance(owner, str):
             return self._generic(node)
-        hint = did_you_mean(str(path[-1]), owner) if isinstance(owner, dict) else ""
+        hint = did_you_mean(str(path[-1]), owner) if isinstance(owner, Mapping) else ""
         name = "".join(f".{key}" if isinstance(key, str) else f"[{key}]" for key in path)
         return self.report(Code.UNKNOWN_NAME, f"there is no vars{name}", hint, node)
 
     def _filters(self) -> list[str]:
         return [name for name in self.environment.filters if not name.startswith("_")]
 
-    def _check_arguments(self, node: nodes.Filter | nodes.Test, function: Callable[..., Any]) -> None:
+    def _check_arguments(self, node: nodes.Filter | nodes.Test, function: Any) -> None:
         signature = _signature(function)
         if signature is None or node.dyn_args or node.dyn_kwargs:
             return
         hidden = 1 if hasattr(function, "jinja_pass_arg") else 0
         try:
-            signature.bind(
-                *[None] * (hidden + 1 + len(node.args)), **{pair.key: None for pair in node.kwargs}
-            )
+            positional = [None] * (hidden + 1 + len(node.args))
+            signature.bind(*positional, **{str(pair.key): None for pair in node.kwargs})
         except TypeError as error:
             kind = type(node).__name__.lower()
             hint = f"It is written {node.name}{_usage(signature, hidden + 1)}."
@@ -399,8 +423,12 @@ def _path_below_vars(node: nodes.Expr) -> Keys | None:
 
 def _value_at(value: Any, path: Iterable[str | int]) -> Any:
     for key in path:
-        kind = Mapping if isinstance(key, str) else list
-        value = value[key] if isinstance(value, kind) else _nothing()[key]
+        if isinstance(value, Mapping) and isinstance(key, str):
+            value = value.get(key, _MISSING)
+        elif isinstance(value, list) and isinstance(key, int) and -len(value) <= key < len(value):
+            value = value[key]
+        else:
+            return _MISSING
     return value
 
 

@@ -35,8 +35,8 @@ class Fault:
     """What comes of a row of which no user can be made.
 
     Attributes:
-        problems: Why: for each expression that failed its file, line and attribute. Which record it is, is left to
-            the caller, who knows.
+        problems: Why: for each expression that failed its file, line and attribute. Which record it is, is
+            left to the caller, who knows.
     """
 
     problems: tuple[Problem, ...]
@@ -44,7 +44,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class LeafValue:
-    """What a leaf gives for one row: its JSON value (None for a blank), or the problem that keeps it from one."""
+    """What a leaf gives for one row: its JSON value, None for a blank, or a problem in place of it."""
 
     leaf: MappedLeaf
     value: Any = field(repr=False)
@@ -73,17 +73,19 @@ class Mapping:
     """A compiled mapping; :func:`compile_mapping` makes it.
 
     Attributes:
-        columns: Columns that it reads, sorted: the values of a row, in this order, are what :meth:`users` takes.
+        columns: Columns that it reads, sorted: the values of a row, in this order, are what :meth:`users`
+            takes.
         uses_time: Whether users depend on ``today`` or ``now``.
-        fingerprint: 16 bytes that are others whenever the users of the same rows could be others. Comments, line
-            numbers, the order of keys and descriptions are not in it.
+        fingerprint: 16 bytes that are others whenever the users of the same rows could be others. Comments,
+            line numbers, the order of keys and descriptions are not in it.
         schema: What a user may have.
-        clear: Attributes that are sent as ``null`` when blank: paths for :func:`scimport.mappings.scim.json_schema`.
+        clear: Attributes that are sent as ``null`` when blank: paths for
+            :func:`scimport.mappings.scim.json_schema`.
         leaves: Where each attribute comes from, in the order of the schema.
     """
 
     def __init__(self, parts: Parts) -> None:
-        self.columns = parts.columns
+        self.columns = parts.scope.columns
         self.uses_time = any(path in parts.scope.used for path in TIMES)
         self.fingerprint = parts.fingerprint
         self.schema = parts.schema
@@ -98,8 +100,8 @@ class Mapping:
             rows: The values of :attr:`columns`, in that order, of each row.
 
         Returns:
-            For each row, in order, its user (keys in the order of the schema, so that ``orjson.dumps`` is canonical),
-            a :class:`Fault`, or :data:`OUT_OF_SCOPE`. An error of one row touches no other.
+            For each row, in order, its user (keys in the order of the schema, so that ``orjson.dumps`` is
+            canonical), a :class:`Fault`, or :data:`OUT_OF_SCOPE`. An error of one row touches no other.
 
         Raises:
             ValueError: A row does not have as many values as there are columns.
@@ -109,7 +111,7 @@ class Mapping:
         while len(users) < len(rows):
             try:
                 self._parts.loop.run(remaining, users.append)
-            except Exception as error:  # noqa: BLE001 - an expression can raise anything, and concerns its row only
+            except Exception as error:  # noqa: BLE001 - an expression can raise anything
                 users.append(self._fault(rows[len(users)], error))
         return users
 
@@ -167,7 +169,8 @@ def compile_mapping(
         now: Time of the run, with its zone: what ``now`` is in an expression; ``today`` is its date.
 
     Raises:
-        ConfigError: With every problem of the chain, each with file, line, attribute and, where there is one, a hint.
+        ConfigError: With every problem of the chain, each with file, line, attribute and, where there is one,
+            a hint.
     """
     return Mapping(compile_parts(chain, columns, schemas, now, _skip))
 

@@ -138,9 +138,10 @@ def _word(match: re.Match[str]) -> str:
 
 
 def _cased(part: str) -> str:
-    if _is_mixed(part):
-        return part
-    part = part.capitalize()
+    if not part.istitle():
+        if _is_mixed(part):
+            return part
+        part = part.capitalize()
     return "Mc" + part[2:].capitalize() if len(part) > 3 and part.startswith("Mc") else part
 
 

@@ -1,7 +1,7 @@
-"""The tree of a mapping in the shape of the SCIM schema: every attribute known, every value where one may stand.
+"""The tree of a mapping in the shape of the SCIM schema: every attribute known, every value in its place.
 
-What comes out has its keys in the order of the schema, whatever their order in the files, so that equal users have equal
-bytes. What is wrong is collected, all of it at once.
+What comes out has its keys in the order of the schema, whatever their order in the files, so that equal users
+have equal bytes. What is wrong is collected, all of it at once.
 """
 
 from __future__ import annotations
@@ -136,16 +136,17 @@ class _Shaper:
         members = []
         for attribute in attributes:
             child = branch.children.get(attribute.name)
-            shape = child and self._attempt(self._attribute, child, (*path, attribute.name), attribute)
+            if child is None:
+                continue
+            shape = self._attempt(self._attribute, child, (*path, attribute.name), attribute)
             if shape is not None:
                 members.append((attribute.name, shape))
         return Object(tuple(members), path in self._clear)
 
     def require(self, user: Branch) -> None:
         """Notes what every user needs, and every object that the tree has, when it is not there."""
-        required = [name for name in REQUIRED if name != "schemas"]
-        required += [a.name for a in self._schema.attributes if a.required and a.name not in REQUIRED]
-        self._require(user, (), [name for name in required if name != "schemas"])
+        names = dict.fromkeys((*REQUIRED, *(a.name for a in self._schema.attributes if a.required)))
+        self._require(user, (), [name for name in names if name != "schemas"])
         for path, branch in _branches(user, ()):
             self._require(branch, path, [a.name for a in self._schema.children(path) if a.required])
 
@@ -257,7 +258,7 @@ def _list_expected(node: Node, path: KeyPath, attribute: Attribute) -> WrongErro
 _REQUIRED_HINTS = {
     "externalId": "Add the key of the record, such as externalId: '{{ EmployeeID }}'.",
     "userName": "Add userName: what the person signs in with.",
-    "active": "Add active: '{{ Status == \"Active\" }}', or active: true. Without it an account may be disabled.",
+    "active": "Add active: '{{ Status == \"Active\" }}', or active: true; accounts without can be disabled.",
 }
 
 

@@ -1,8 +1,8 @@
 """What several expressions have in common, computed once.
 
-A chain of filters that occurs more than once is moved out, so that it is evaluated before the expressions. That is done
-only where at least one of its places is evaluated in any case: an error of a moved chain would have been an error of the
-row anyway.
+A chain of filters that occurs more than once is moved out, so that it is evaluated before the expressions.
+That is done only where at least one of its places is evaluated in any case: an error of a moved chain would
+have been an error of the row anyway.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ def share(expressions: Sequence[nodes.Expr], pure: Collection[str]) -> tuple[lis
         pure: Names of the filters that depend on nothing but their arguments.
 
     Returns:
-        The expressions with names in place of what was moved, and what those names stand for: level by level, where
-        a level may use the names of the levels before it.
+        The expressions with names in place of what was moved, and what those names stand for: level by level,
+        where a level may use the names of the levels before it.
     """
     sharer = _Sharer(pure)
     for expression in expressions:
@@ -79,7 +79,7 @@ class _Sharer:
         self._moved[key] = (nodes.Name(name, "load"), level + 1)
         return self._moved[key]
 
-    def _copy(self, node: nodes.Node) -> tuple[nodes.Node, int]:
+    def _copy(self, node: Any) -> tuple[Any, int]:
         copied, levels = copy.copy(node), [0]
 
         def rewrite(child: Any) -> Any:

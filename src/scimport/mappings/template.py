@@ -1,13 +1,14 @@
 """The expressions of a mapping as one Jinja code object that loops over rows.
 
-The loop takes columns as its targets, so that they are local variables of the generated Python; what occurs in several
-expressions is computed once; and a generated function makes the user of the values (:mod:`scimport.mappings.builder`).
-Measured on 24 expressions this is forty times as fast as evaluating them one by one. Jinja's public interface is enough for
-it: ``Parser``, ``nodes``, ``Environment.from_string`` with a tree, ``Template.root_render_func`` and ``Template.blocks``.
+The loop takes columns as its targets, so that they are local variables of the generated Python; what occurs
+in several expressions is computed once; and a generated function makes the user of the values
+(:mod:`scimport.mappings.builder`). Measured on 24 expressions this is forty times as fast as evaluating them
+one by one. Jinja's public interface is enough for it: ``Parser``, ``nodes``, ``Environment.from_string`` with
+a tree, ``Template.root_render_func`` and ``Template.blocks``.
 
-Expressions come from the project's own files, and still run in Jinja's sandbox, with no global names, no undefined
-values, and limits on what could use up the memory. ``NativeEnvironment`` is never used: it makes a number of the
-postcode ``98101``.
+Expressions come from the project's own files, and still run in Jinja's sandbox, with no global names, no
+undefined values, and limits on what could use up the memory. ``NativeEnvironment`` is never used: it makes a
+number of the postcode ``98101``.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ class MappingEnvironment(ImmutableSandboxedEnvironment):
             raise SecurityError(f"the operator {operator} is limited here")
         return super().call_binop(context, operator, left, right)
 
-    def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805 - as Jinja's
+    def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805
         """Calls a method of a value unless it would pad a text to an enormous one."""
         if getattr(__obj, "__name__", "") in _WIDENING and any(_is_large(value) for value in args):
             raise SecurityError("the width is limited here")
@@ -76,7 +77,7 @@ def _is_large(value: object) -> bool:
 
 
 def _join(*parts: object) -> str:
-    return "".join([item if item.__class__ is str else part(item) for item in parts])  # type: ignore[misc]
+    return "".join([item if item.__class__ is str else part(item) for item in parts])
 
 
 class Loop:
@@ -89,8 +90,8 @@ class Loop:
     def run(self, rows: Iterator[Sequence[object]], out: Callable[[Any], None]) -> None:
         """Takes rows until there are no more, handing to ``out`` what comes of each.
 
-        An error of an expression ends it after the row was taken and before anything was handed out; calling it again
-        with the same iterator goes on with the next row.
+        An error of an expression ends it after the row was taken and before anything was handed out; calling
+        it again with the same iterator goes on with the next row.
         """
         context = self._template.new_context({**self._constants, _ROWS: rows, _OUT: out})
         for _ in self._template.root_render_func(context):
@@ -100,7 +101,6 @@ class Loop:
 def compile_loop(
     environment: MappingEnvironment,
     scope: Scope,
-    columns: Sequence[str],
     parts: Sequence[nodes.Expr],
     condition: nodes.Expr | None,
     emit: Callable[..., None],
@@ -110,8 +110,7 @@ def compile_loop(
 
     Args:
         environment: The environment that they were parsed in.
-        scope: What they speak of.
-        columns: Names of the values of a row, in order.
+        scope: What they speak of; a row has the values of its ``columns``, in that order.
         parts: The expressions.
         condition: What a row in scope satisfies.
         emit: Called with the ``out`` of :meth:`Loop.run` and the values of ``parts`` for each row in scope.
@@ -125,7 +124,7 @@ def compile_loop(
         body = [_with(list(level), list(level.values()), body)]
     if condition is not None:
         body = [nodes.If(condition, body, [], [_call(_SKIP, [])])]
-    targets = nodes.Tuple([nodes.Name(scope.aliases[name], "store") for name in columns], "store")
+    targets = nodes.Tuple([nodes.Name(scope.aliases[name], "store") for name in scope.columns], "store")
     loop = nodes.For(targets, nodes.Name(_ROWS, "load"), body, [], None, False)
     # A name bound by `with` is known to be there; one of the context is looked up, and checked at each use.
     outer = [_OUT, *scope.constants]

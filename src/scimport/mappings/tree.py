@@ -1,13 +1,15 @@
 """A chain of mapping files as one tree that knows where each part of it comes from.
 
-A mapping that ``extends`` another changes it attribute by attribute. What a derived file says wins, leaf by leaf:
+A mapping that ``extends`` another changes it attribute by attribute. What a derived file says wins, leaf by
+leaf:
 
 - keys are merged, at every depth;
 - ``null`` removes what the base says, and takes it from an inherited ``clear`` too;
-- a list replaces the list of the base, unless every entry of both has its own constant ``type``, as ``emails`` and
-  ``phoneNumbers`` have: then entries of the same type are merged, other types are added behind, and an entry of which
-  only ``type`` is left is gone;
-- ``vars`` are merged key by key, ``schemas`` added up, ``where`` and ``clear`` replaced (``where: null`` lifts it).
+- a list replaces the list of the base, unless every entry of both has its own constant ``type``, as
+  ``emails`` and ``phoneNumbers`` have: then entries of the same type are merged, other types are added
+  behind, and an entry of which only ``type`` is left is gone;
+- ``vars`` are merged key by key, ``schemas`` added up, ``where`` and ``clear`` replaced (``where: null``
+  lifts it).
 """
 
 from __future__ import annotations
@@ -16,9 +18,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from scimport.codes import Code
 from scimport.mappings.scim import ALIASES, UserSchema
 from scimport.model import Problem
-from scimport.codes import Code
 from scimport.project.document import Document, KeyPath
 from scimport.project.project import LoadedMapping
 
@@ -146,8 +148,10 @@ def _merged(base: Mapping[str, Any], derived: Mapping[str, Any]) -> dict[str, An
     merged = dict(base)
     for name, value in derived.items():
         below = merged.get(name)
-        both = isinstance(below, dict) and isinstance(value, dict)
-        merged[name] = _merged(below, value) if both else value
+        if isinstance(below, dict) and isinstance(value, dict):
+            merged[name] = _merged(below, value)
+        else:
+            merged[name] = value
     return merged
 
 

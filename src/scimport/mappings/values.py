@@ -1,8 +1,8 @@
 """From the Python value of an expression to the JSON value of a SCIM attribute (RFC 7643 section 2.3).
 
-What has one meaning only is converted: a date for a ``dateTime`` (section 2.3.5) gets a time part, a number for a
-``string`` becomes its digits, a database's ``1`` for a ``boolean`` becomes ``true``. Everything else is refused: the text
-``false`` is no boolean. ``None`` and the empty text are blank and come out as ``None``.
+What has one meaning only is converted: a date for a ``dateTime`` (section 2.3.5) gets a time part, a number
+for a ``string`` becomes its digits, a database's ``1`` for a ``boolean`` becomes ``true``. Everything else is
+refused: the text ``false`` is no boolean. ``None`` and the empty text are blank and come out as ``None``.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ def decimal(value: object) -> int | float | None:
 
 
 def date_time(value: object) -> str | None:
-    """The value of a ``dateTime``: RFC 3339 with a time part; a date, also as ISO text, is its midnight in UTC."""
+    """The value of a ``dateTime`` in RFC 3339; a date, also as ISO text, is its midnight in UTC."""
     if isinstance(value, dt.datetime):
         return _rfc3339(value)
     if isinstance(value, dt.date):
@@ -145,7 +145,7 @@ def _rfc3339(value: dt.datetime) -> str:
 
 
 def binary(value: object) -> str | None:
-    """The value of a ``binary``: bytes become base64 (RFC 4648 section 4), text is taken to be that already."""
+    """The value of a ``binary``: bytes become base64 (RFC 4648 section 4), a text is that already."""
     if isinstance(value, bytes | bytearray | memoryview):
         return base64.b64encode(value).decode("ascii") or None
     if value is None or isinstance(value, str):
@@ -186,7 +186,8 @@ def join(literals: Sequence[str], parts: Sequence[str]) -> str | None:
     """Puts a text together of which a part may be blank.
 
     A blank part takes with it the space that would be doubled, or be left at an end, without it:
-    ``{{ First }} {{ Middle }} {{ Last }}`` has one space between first and last name when there is no middle name.
+    ``{{ First }} {{ Middle }} {{ Last }}`` has one space between first and last name when there is no middle
+    name.
 
     Args:
         literals: The text before, between and after the parts; one more than parts.

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from scimport.codes import Code
 from scimport.errors import SourceError
 from scimport.model import Change, ChangeKind, PlanCounts, Problem, Severity, Status, placed
-from scimport.plan.compare import deactivated, digest_row, digest_user, kind_of
+from scimport.plan.compare import deactivated, digest_rows, digest_user, kind_of
 from scimport.plan.records import MAX_KEY, Input, Mapper, Record, Row, key_text
 from scimport.plan.seen import Seen
 from scimport.sources.base import Batch
@@ -19,10 +19,13 @@ from scimport.state.database import Database
 from scimport.state.people import Known, People, Person
 from scimport.state.plans import Plans, Staged
 
-SLICE = 200
-"""Rows that go through all stages together: few enough to stay in the processor's cache."""
+BATCH = 500
+"""Rows that are read and looked up together."""
 
-TRANSACTION = 2000
+SLICE = 100
+"""Rows that are mapped, validated and serialised together: few enough to stay in the processor's cache."""
+
+TRANSACTION = 10_000
 """Rows whose changes are committed together."""
 
 _DUPLICATE = b"duplicate"
@@ -62,7 +65,7 @@ class PlanBuilder:
         self._people, self._plans = People(database, pipeline), Plans(database, pipeline)
         self._keys = frozenset(selection.keys)
         self._mapper = Mapper(source)
-        self._batches = iter(source.source.batches(SLICE))
+        self._batches = iter(source.source.batches(BATCH))
         self.read = self._out_of_scope = self._invalid = self._unchanged = self._repeated = 0
         with database.write() as connection:
             self._seen = Seen(*self._people.id_range(connection))
@@ -106,35 +109,41 @@ class PlanBuilder:
     # one batch
 
     def _add(self, connection: Connection, batch: Batch) -> None:
-        rows = self._rows(connection, batch)
+        rows = [self._mapper.pick(row) for row in batch.rows]
+        keys = [key_text(row[self._mapper.key]) for row in rows]
+        positions = batch.positions
+        if self._keys:
+            wanted = [n for n, key in enumerate(keys) if key in self._keys]
+            rows, keys = [rows[n] for n in wanted], [keys[n] for n in wanted]
+            positions = [positions[n] for n in wanted]
         self.read += len(rows)
+        digests = digest_rows(self._input.mapping.fingerprint, rows)
+        known: dict[int, Known] = {}
+        same = bytearray(len(rows))
         again: list[Record] = []
-        changed: list[Row] = []
-        for row in rows:
-            if row.known is None or row.known.row_digest != row.digest or self._selection.full:
-                changed.append(row)
-            elif self._seen.position(row.known.id) is None:
-                self._seen.mark(row.known.id, row.position)
+        for found in self._people.lookup(connection, keys) if self._seen else ():
+            n, person_id, _, row_digest, _ = found
+            if row_digest != digests[n] or self._selection.full:
+                known[n] = Known._make(found)
+                continue
+            same[n] = True
+            if self._seen.position(person_id) is None:
+                self._seen.mark(person_id, positions[n])
                 self._unchanged += 1
             else:
-                again.append(Record(row.key, row.position, row.digest, row.known, {}, b"", ()))
-        if changed:
-            records = self._mapper.records(changed)
-            self._out_of_scope += len(changed) - len(records)
+                again.append(Record(keys[n], positions[n], digests[n], Known._make(found), {}, b"", ()))
+        changed = [
+            Row(keys[n], positions[n], digests[n], known.get(n), rows[n])
+            for n, is_same in enumerate(same)
+            if not is_same
+        ]
+        for start in range(0, len(changed), SLICE):
+            part = changed[start : start + SLICE]
+            records = self._mapper.records(part)
+            self._out_of_scope += len(part) - len(records)
             again += self._stage(connection, records)
         if again:
             self._resolve(connection, sorted(again, key=lambda record: record.position))
-
-    def _rows(self, connection: Connection, batch: Batch) -> list[Row]:
-        values = [self._mapper.pick(row) for row in batch.rows]
-        keys = [key_text(picked[0]) for picked in values]
-        known = self._people.lookup(connection, keys)
-        fingerprint, keep = self._input.mapping.fingerprint, self._keys
-        return [
-            Row(key, position, digest_row(fingerprint, picked), known.get(n), picked)
-            for n, (key, position, picked) in enumerate(zip(keys, batch.positions, values, strict=True))
-            if not keep or key in keep
-        ]
 
     # new and changed records
 
@@ -149,7 +158,8 @@ class PlanBuilder:
             if self._is_repeated(record, fresh):
                 again.append(record)
                 continue
-            problems += self._placed(record.position, record.key, record.problems)
+            if record.problems:
+                problems += self._placed(record.position, record.key, record.problems)
             change = self._change(record)
             if change is not None:
                 changes.append(change)
@@ -188,17 +198,17 @@ class PlanBuilder:
             self._unchanged += 1
             if not self._selection.full:
                 return None
-        active = record.user["active"]
+        kind = ChangeKind.UNCHANGED if same else kind_of(record.known, active=record.user["active"])
         return Change(
-            key=record.key,
-            kind=ChangeKind.UNCHANGED if same else kind_of(record.known, active=active),
-            status=Status.PLANNED,
-            external_id=record.user["externalId"],
-            active=active,
-            position=record.position,
-            row_digest=record.digest,
-            user_digest=digest,
-            body=record.body,
+            record.key,
+            kind,
+            Status.PLANNED,
+            record.user["externalId"],
+            record.user["active"],
+            record.position,
+            record.digest,
+            digest,
+            record.body,
         )
 
     def _not_staged(self, connection: Connection, fresh: dict[str, Record]) -> list[Record]:
@@ -217,7 +227,7 @@ class PlanBuilder:
     def _resolve(self, connection: Connection, records: Sequence[Record]) -> None:
         keys = list({record.key for record in records})
         staged = self._plans.staged(connection, self.plan_id, keys)
-        known = {keys[n]: person for n, person in self._people.lookup(connection, keys).items()}
+        known = {keys[found[0]]: Known._make(found) for found in self._people.lookup(connection, keys)}
         for record in records:
             first = staged.get(record.key) or self._unchanged_before(known[record.key], record.key)
             if first.row_digest == record.digest:
@@ -305,22 +315,19 @@ class PlanBuilder:
         return bare and self._input.trim
 
     def _stage_leavers(self, connection: Connection) -> None:
-        for page in self._people.active(connection):
-            absent = [
-                number
-                for number, key in page
-                if self._seen.position(number) is None and (not self._keys or key in self._keys)
-            ]
-            if absent:
-                leavers = [self._leaver(person) for person in self._people.get(connection, absent)]
-                self._plans.stage(connection, self.plan_id, leavers)
+        unseen = self._seen.unseen()
+        if self._keys:
+            chosen = {found[1] for found in self._people.lookup(connection, sorted(self._keys))}
+            unseen = [number for number in unseen if number in chosen]
+        for page in self._people.active(connection, unseen):
+            self._plans.stage(connection, self.plan_id, [self._leaver(person) for person in page])
 
     def _leaver(self, person: Person) -> Change:
         leaver = Change(person.key, ChangeKind.LEAVER, Status.REPORTED, person.external_id, active=False)
         if self._input.leavers == "report":
             return leaver
         body = deactivated(person.body)
-        return dataclasses.replace(leaver, status=Status.PLANNED, body=body, user_digest=digest_user(body))
+        return leaver._replace(status=Status.PLANNED, body=body, user_digest=digest_user(body))
 
     def _counts(self, connection: Connection) -> PlanCounts:
         tally = self._plans.tally(connection, self.plan_id)

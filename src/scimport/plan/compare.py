@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from hashlib import blake2b
 from typing import Any
 
@@ -14,15 +15,21 @@ DIGEST_SIZE = 16
 """Bytes of a digest: with a billion people, a collision is less likely than a fault of the hardware."""
 
 
-def digest_row(fingerprint: bytes, values: object) -> bytes:
-    """Digest of the columns that a mapping uses of one row.
+def digest_rows(fingerprint: bytes, rows: Iterable[object]) -> list[bytes]:
+    """Digests of the columns that a mapping uses, row by row.
 
     Args:
         fingerprint: The mapping's, so that another mapping never finds a row unchanged.
-        values: Text, or what a database gives: numbers, dates, booleans, ``None``.
+        rows: Lists or tuples of text, or what a database gives: numbers, dates, booleans, ``None``.
     """
     # JSON keeps cells apart whatever they hold; joining them by a separator would not.
-    return blake2b(fingerprint + orjson.dumps(values, default=_plain), digest_size=DIGEST_SIZE).digest()
+    dumps, begin = orjson.dumps, blake2b(fingerprint, digest_size=DIGEST_SIZE).copy
+    digests = []
+    for row in rows:
+        digest = begin()
+        digest.update(dumps(row, _plain))
+        digests.append(digest.digest())
+    return digests
 
 
 def digest_user(body: bytes) -> bytes:

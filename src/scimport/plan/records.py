@@ -79,16 +79,19 @@ class Mapper:
 
     def __init__(self, source: Input) -> None:
         self._mapping, self._validator, self._contract = source.mapping, source.validator, source.contract
-        mapped = 1 + len(source.mapping.columns)
-        self._mapped, self._contracted = slice(1, mapped), slice(mapped, None)
+        columns = tuple(dict.fromkeys((*source.mapping.columns, *source.contract.columns, source.key)))
+        self._width = len(source.mapping.columns)
+        self._contracted = _chooser(columns, source.contract.columns)
         self._trim = source.trim
-        self.pick = _picker(source)
-        """Takes the values that matter out of a row: the key, the mapping's columns, the contract's."""
+        self.key = columns.index(source.key)
+        """Index of the key in what ``pick`` takes."""
+        self.pick = _chooser(source.source.columns, columns)
+        """Takes the values that matter out of a row: the mapping's columns, the contract's, the key."""
 
     def records(self, rows: Sequence[Row]) -> list[Record]:
         """The records of the rows that are in scope, in order."""
         values = [_trimmed(row.values) if self._trim else row.values for row in rows]
-        users = self._mapping.users([picked[self._mapped] for picked in values])
+        users = self._mapping.users([picked[: self._width] for picked in values])
         return [
             self._record(row, picked, user)
             for row, picked, user in zip(rows, values, users, strict=True)
@@ -97,7 +100,7 @@ class Mapper:
 
     def _record(self, row: Row, values: Sequence[object], user: Any) -> Record:
         body = b""
-        problems = _key_problems(row.key) or self._contract.check(values[self._contracted])
+        problems = _key_problems(row.key) or self._contract.check(self._contracted(values))
         if not problems and isinstance(user, Fault):
             problems = user.problems
         elif not problems:
@@ -126,13 +129,18 @@ def _key_problems(key: str) -> tuple[Problem, ...]:
     return ()
 
 
-def _picker(source: Input) -> Callable[[Sequence[object]], tuple[object, ...]]:
-    index = {name: n for n, name in enumerate(source.source.columns)}
-    wanted = [index[name] for name in (source.key, *source.mapping.columns, *source.contract.columns)]
-    if len(wanted) > 1:
-        return itemgetter(*wanted)
-    return lambda row: (row[wanted[0]],)
+def _chooser(
+    columns: Sequence[str], wanted: Sequence[str]
+) -> Callable[[Sequence[object]], tuple[object, ...]]:
+    """A function that takes the wanted columns out of a row."""
+    places = [columns.index(name) for name in wanted]
+    if len(places) > 1:
+        return itemgetter(*places)
+    return lambda row: tuple([row[place] for place in places])
 
 
 def _trimmed(values: Sequence[object]) -> Sequence[object]:
-    return [value.strip() if isinstance(value, str) else value for value in values]
+    try:
+        return [*map(str.strip, values)]  # type: ignore[arg-type]  # text alone, as in a CSV file
+    except TypeError:
+        return [value.strip() if isinstance(value, str) else value for value in values]

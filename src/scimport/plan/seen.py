@@ -18,9 +18,16 @@ class Seen:
         # Positions are stored one up, so that 0 means not seen.
         self._positions = array("q", bytes(8 * max(high - low + 1, 0)))
 
+    def __len__(self) -> int:
+        return len(self._positions)
+
     def mark(self, person_id: int, position: int) -> None:
         """The person was found at ``position``."""
         self._positions[person_id - self._low] = position + 1
+
+    def unseen(self) -> list[int]:
+        """Ids of everybody who was not found; people of other pipelines may be among them."""
+        return [self._low + n for n, position in enumerate(self._positions) if not position]
 
     def position(self, person_id: int) -> int | None:
         """Where the person was found; ``None`` if it was not."""

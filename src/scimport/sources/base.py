@@ -87,10 +87,15 @@ def open_source(config: CsvSourceConfig | SqlSourceConfig, *, name: str, root: P
     return CsvSource(config, root=root)
 
 
+def counted(number: int, noun: str) -> str:
+    """Put a number before a noun, in the plural unless it is 1."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def check_rows(found: int, wanted: int, file: str) -> None:
     """Refuse a source that has come to its end with fewer rows than its ``min_rows``."""
     if found >= wanted:
         return
-    message = f"the source has {found} rows; min_rows wants at least {wanted}"
+    message = f"the source has {counted(found, 'row')}; min_rows wants at least {wanted}"
     hint = "Look whether the export is complete. If it is, lower min_rows."
     raise SourceError(Problem(Code.TOO_FEW_ROWS, message, hint=hint, file=file))

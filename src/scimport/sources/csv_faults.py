@@ -89,7 +89,7 @@ def other_delimiter(text: CsvText, header: str, *, found: int = 1) -> str | None
 def delimiter_problem(text: CsvText, line: int, other: str) -> Problem:
     """Make the problem of a file whose header another delimiter splits."""
     mine = DELIMITERS.get(text.delimiter, f"'{text.delimiter}'")
-    message = f"the header is not split right at {mine}, but at {DELIMITERS[other]}"
+    message = f"the header is split by {DELIMITERS[other]}, not by {mine}"
     hint = f"Set delimiter: {DELIMITERS[other]}."
     return Problem(Code.SOURCE_DELIMITER, message, hint=hint, file=text.file.shown, line=line)
 
@@ -116,7 +116,7 @@ def _bad_byte(stream: BinaryIO, encoding: str) -> tuple[int, int]:
             return read - before + error.start, error.object[error.start]
         except UnicodeError:
             # UTF-16 and UTF-32 say so of a file without a byte order mark.
-            return 0, block[0]
+            return 0, (block or b"\0")[0]
         if not block:
             raise EOFError
         read += len(block)

@@ -18,7 +18,7 @@ from scimport.codes import Code
 from scimport.errors import SourceError
 from scimport.model import Place, Problem
 from scimport.project.config import CsvSourceConfig
-from scimport.sources.base import Batch, Source, check_rows
+from scimport.sources.base import Batch, Source, check_rows, counted
 from scimport.sources.columns import bad_names, missing_key
 from scimport.sources.csv_faults import delimiter_problem, explained, other_delimiter
 from scimport.sources.csv_text import CsvText, is_blank, kept
@@ -182,7 +182,7 @@ def _regular(
 
 
 def _ragged(text: CsvText, found: int, line: int, width: int) -> Problem:
-    message = f"the row has {found} cells, and the header has {width}"
+    message = f"the row has {counted(found, 'cell')}, and the header has {width}"
     quote = text.quotechar
     hint = (
         f"A cell with a delimiter in it must be in quotes: {quote}a{text.delimiter}b{quote}."

@@ -72,9 +72,9 @@ class CsvText:
 
     def _nul(self, line: int) -> Problem:
         with self.file.opened() as stream:
-            hint = f"{encoding_hint(stream.read(4096))} Or export it again: a NUL is never part of a text."
+            hint = encoding_hint(stream.read(4096)) or "Export it again: a NUL is never part of a text."
         message = "the line holds a NUL character (a zero byte)"
-        return Problem(Code.NUL_BYTE, message, hint=hint.strip(), file=self.file.shown, line=line)
+        return Problem(Code.NUL_BYTE, message, hint=hint, file=self.file.shown, line=line)
 
 
 def is_blank(row: Sequence[str]) -> bool:

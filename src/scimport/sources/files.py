@@ -196,10 +196,8 @@ def _remote(url: str, options: Mapping[str, Any]) -> tuple[DataFile, ...]:
         is_glob = glob.has_magic(path) and not urlsplit(url).scheme.startswith("http")
         names = sorted(system.glob(path)) if is_glob else [path]
     except ImportError as error:
-        hint = f"Install what reads such URLs: pip install {error.name or 'the driver that fsspec names'}."
-        raise SourceError(
-            Problem(Code.SOURCE_UNREADABLE, f"no driver: {scrub(str(error))}", hint=hint, file=shown)
-        ) from None
+        message, hint = f"no driver for the URL: {scrub(str(error))}", "Install it with pip, beside scimport."
+        raise SourceError(Problem(Code.SOURCE_UNREADABLE, message, hint=hint, file=shown)) from None
     except Exception as error:  # noqa: BLE001 - every file system has errors of its own
         raise SourceError(whole.unreadable(error)) from None
     if not names:

@@ -88,9 +88,11 @@ class SqlSource(Source):
             self._running = None
         result, connection = self._result, self._connection
         self._result = self._connection = None
-        if result is not None and connection is not None:
-            _abandon(result, connection)
+        if result is not None:
+            _abandon(result)
         if connection is not None:
+            # Nothing was written: a rollback would only find out that the server has gone in the meantime.
+            connection.invalidate()
             connection.close()
 
     def _execute(self) -> CursorResult[Any]:
@@ -229,11 +231,10 @@ def _checked_columns(result: CursorResult[Any], key: str, file: str) -> tuple[st
     return columns
 
 
-def _abandon(result: CursorResult[Any], connection: Connection) -> None:
-    """Close a result that may have more rows."""
+def _abandon(result: CursorResult[Any]) -> None:
+    """Close a result that may have more rows; its connection is of no use then."""
     unread: Any = getattr(result.cursor, "_result", None)
     if getattr(unread, "unbuffered_active", False):
         # PyMySQL would first read everything that the query has left, which can take hours.
         unread.unbuffered_active = False
-        connection.invalidate()
     result.close()

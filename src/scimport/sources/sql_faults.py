@@ -77,7 +77,7 @@ class Query:
 
     def _masked(self, found: re.Match[str]) -> str:
         quote, quoted = found.groups()
-        known = {*_CLAUSES, self.url.host, self.url.database, self.url.username}
+        known = {"", *_CLAUSES, self.url.host, self.url.database, self.url.username}
         parts = [quoted] if quoted in known or _has(self.sql, quoted) else quoted.split(".")
         is_known = all(part in known or _has(self.sql, part) for part in parts)
         return found[0] if is_known else f"{quote}***{quote}"
@@ -85,8 +85,9 @@ class Query:
     def _unreachable(self, error: Exception) -> Problem:
         known = isinstance(error, DBAPIError | RuntimeError | OSError)
         words = self.words(error) if known else f"the driver does not take the URL ({type(error).__name__})"
-        shown = self.url.set(username=None, password=None, query={}).render_as_string()
-        hint = f"Look whether the database is up, and compare the URL: {shown} (user and options not shown)."
+        url = self.url
+        shown = URL.create(url.drivername, host=url.host, port=url.port, database=url.database)
+        hint = f"Look whether the database is up, and compare user, password and URL: {shown}"
         return Problem(Code.DATABASE_UNREACHABLE, f"no connection: {words}", hint=hint, file=self.file)
 
     def _failed(self, error: Exception) -> Problem:

@@ -28,6 +28,18 @@ _CLOCKS = {
 }
 
 
+_PRAGMAS = (
+    # Records of about 1 kB waste less of a larger page. It counts when the file is made.
+    "page_size = 8192",
+    "journal_mode = WAL",
+    # A power cut may lose the last transactions, never the file: what they acknowledged is sent again.
+    "synchronous = NORMAL",
+    "wal_autocheckpoint = 2000",
+    "cache_size = -16384",
+    "busy_timeout = 60000",
+)
+
+
 class Database:
     """One state database.
 
@@ -131,12 +143,7 @@ def _sqlite(url: URL) -> Engine:
 def _configure_sqlite(connection: Any, _entry: ConnectionPoolEntry) -> None:
     # The driver would begin transactions late and by guess; _begin_sqlite does it.
     connection.isolation_level = None
-    for pragma in (
-        "journal_mode = WAL",
-        "synchronous = NORMAL",
-        "cache_size = -16384",
-        "busy_timeout = 60000",
-    ):
+    for pragma in _PRAGMAS:
         connection.execute(f"PRAGMA {pragma}")
 
 

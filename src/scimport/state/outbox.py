@@ -7,8 +7,21 @@ import uuid
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, String, UpdateBase, bindparam, func, insert, literal, select, update
+from sqlalchemy import (
+    Connection,
+    Select,
+    Table,
+    UpdateBase,
+    and_,
+    bindparam,
+    func,
+    insert,
+    literal,
+    select,
+    update,
+)
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 
 from scimport.apps.outbox import Delivery, DeliveryResult, Operation, Wait
@@ -17,13 +30,13 @@ from scimport.errors import BudgetError
 from scimport.model import DeliveryCounts, Problem, Status
 from scimport.state import schema
 from scimport.state.database import Database
-from scimport.state.schema import change, pace, person
+from scimport.state.plans import Plans
+from scimport.state.schema import change, pace, person, person_user, plan, problem
 
 DAY = 86_400.0
 LOST_AFTER = 120.0
 """Seconds after which a request without an end is taken for lost with its process."""
 
-_COPIED = ("key", "external_id", "active", "row_digest", "user_digest", "body")
 _PAGE = 500
 
 
@@ -61,6 +74,7 @@ class StateOutbox:
     def __init__(self, database: Database, pipeline: str, plan_id: str, limits: Limits) -> None:
         self._database = database
         self._pipeline = pipeline
+        self._plans = Plans(database, pipeline)
         self._plan_id = plan_id
         self._limits = limits
         self._lock = threading.Lock()
@@ -130,10 +144,14 @@ class StateOutbox:
                 self._accept(connection, delivery, now)
 
     def reject(self, operation: Operation, *, message: str) -> None:
-        """The endpoint refuses this record: keep its words."""
+        """The endpoint refuses this record: keep its words as a problem of the plan."""
+        words = f"the endpoint rejected the record: {message}"
+        hint = "Correct the record or the mapping; the next run sends it again."
+        refused = Problem(Code.RECORD_REJECTED, words, hint=hint, key=operation.key)
         with self._database.write() as connection:
-            values = {"status": Status.REJECTED.value, "message": message}
-            connection.execute(update(change).where(change.c.id == operation.change_id).values(values))
+            rejected = update(change).where(change.c.id == operation.change_id)
+            connection.execute(rejected.values(status=Status.REJECTED.value))
+            self._plans.add_problems(connection, self._plan_id, [refused])
 
     def release(self, operations: Sequence[Operation]) -> None:
         """Give operations back that were claimed and not sent."""
@@ -144,23 +162,27 @@ class StateOutbox:
         ids = [one.change_id for one in delivery.operations]
         accepted = {"status": Status.ACCEPTED.value, "delivery_id": delivery.id}
         connection.execute(update(change).where(change.c.id.in_(ids)).values(accepted))
-        parameters = {"ids": ids, "owner": self._pipeline, "at": now, "by": delivery.id}
-        connection.execute(self._acknowledge, parameters)
+        people, users = self._acknowledge
+        connection.execute(people, {"ids": ids, "at": now, "by": delivery.id})
+        connection.execute(users, {"ids": ids})
 
     def tally(self) -> DeliveryCounts:
         """What has become of the plan so far: people by status, and calls."""
+        sent = schema.delivery
+        by_result = select(sent.c.result, func.count(), func.sum(sent.c.operations)).group_by(sent.c.result)
+        refused = (problem.c.plan_id == self._plan_id, problem.c.code == Code.RECORD_REJECTED.value)
         with self._database.read() as connection:
-            by_status = select(change.c.status, func.count()).where(change.c.plan_id == self._plan_id)
-            people = {row[0]: row[1] for row in connection.execute(by_status.group_by(change.c.status))}
-            mine = schema.delivery.c.plan_id == self._plan_id
-            by_result = select(schema.delivery.c.result, func.count()).where(mine)
-            calls = {
-                row[0]: row[1] for row in connection.execute(by_result.group_by(schema.delivery.c.result))
-            }
+            rows = connection.execute(by_result.where(sent.c.plan_id == self._plan_id)).all()
+            rejected = connection.execute(
+                select(func.count()).select_from(problem).where(*refused)
+            ).scalar_one()
+            planned = self._plans.counts(connection, self._plan_id).to_send
+        calls = {row[0]: row[1] for row in rows}
+        accepted = sum(int(row[2]) for row in rows if row[0] == DeliveryResult.ACCEPTED.value)
         return DeliveryCounts(
-            accepted=people.get(Status.ACCEPTED.value, 0),
-            rejected=people.get(Status.REJECTED.value, 0),
-            remaining=people.get(Status.PLANNED.value, 0),
+            accepted=accepted,
+            rejected=rejected,
+            remaining=planned - accepted - rejected,
             calls=sum(calls.values()),
             throttled=calls.get(DeliveryResult.THROTTLED.value, 0),
         )
@@ -211,27 +233,37 @@ def _close_lost(connection: Connection, plan_id: str, now: float) -> None:
     )
 
 
-def _acknowledgement(dialect: str) -> UpdateBase:
-    """Accepted changes become people as last acknowledged, known before or not.
+def _acknowledgement(dialect: str) -> tuple[UpdateBase, UpdateBase]:
+    """Accepted changes become people as last acknowledged, known before or not: two statements.
 
-    Parameters: ``ids`` of changes, ``owner`` (pipeline), ``at`` (seconds), ``by`` (delivery).
+    Parameters of both: ``ids`` of changes; of the first: ``at`` (seconds), ``by`` (delivery).
     """
-    accepted = select(
-        bindparam("owner", type_=String),
-        *(change.c[name] for name in _COPIED),
-        bindparam("at"),
-        bindparam("by"),
-    ).where(change.c.id.in_(bindparam("ids", expanding=True)))
-    source, columns = (
-        accepted.order_by(change.c.key),
-        ["pipeline", *_COPIED, "acknowledged_at", "delivery_id"],
+    copied = ["key", "external_id", "active", "row_digest", "user_digest"]
+    accepted = change.c.id.in_(bindparam("ids", expanding=True))
+    values = (plan.c.pipeline, *(change.c[name] for name in copied), bindparam("at"), bindparam("by"))
+    planned = select(*values).join(plan, plan.c.id == change.c.plan_id).where(accepted).order_by(change.c.key)
+    people = _upsert(
+        dialect, person, ["pipeline", *copied, "acknowledged_at", "delivery_id"], planned, ["pipeline", "key"]
     )
+    found = (
+        select(person.c.id, change.c.body)
+        .join(plan, plan.c.id == change.c.plan_id)
+        .join(person, and_(person.c.pipeline == plan.c.pipeline, person.c.key == change.c.key))
+        .where(accepted)
+    )
+    return people, _upsert(dialect, person_user, ["person_id", "body"], found, ["person_id"])
+
+
+def _upsert(
+    dialect: str, table: Table, columns: list[str], source: Select[Any], keys: list[str]
+) -> UpdateBase:
+    others = [name for name in columns if name not in keys]
     if dialect in {"mysql", "mariadb"}:
-        into_mysql = mysql.insert(person).from_select(columns, source)
-        return into_mysql.on_duplicate_key_update({name: into_mysql.inserted[name] for name in columns[2:]})
-    into = (postgresql.insert if dialect == "postgresql" else sqlite.insert)(person).from_select(
+        into_mysql = mysql.insert(table).from_select(columns, source)
+        return into_mysql.on_duplicate_key_update({name: into_mysql.inserted[name] for name in others})
+    into = (postgresql.insert if dialect == "postgresql" else sqlite.insert)(table).from_select(
         columns, source
     )
     return into.on_conflict_do_update(
-        index_elements=["pipeline", "key"], set_={name: into.excluded[name] for name in columns[2:]}
+        index_elements=keys, set_={name: into.excluded[name] for name in others}
     )

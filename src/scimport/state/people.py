@@ -9,38 +9,44 @@ import orjson
 from sqlalchemy import Connection, bindparam, case, func, select, text, update
 
 from scimport.state.database import Database
-from scimport.state.schema import person
+from scimport.state.schema import person, person_user
 
-_LOOKUPS = {
-    # CROSS JOIN keeps SQLite from scanning all people for a few keys.
-    "sqlite": text(
-        "SELECT k.key AS n, p.id, p.active, p.row_digest, p.user_digest FROM json_each(:keys) AS k"
-        " CROSS JOIN person AS p ON p.pipeline = :pipeline AND p.key = k.value"
-    ),
-    "postgresql": text(
-        "SELECT k.n - 1 AS n, p.id, p.active, p.row_digest, p.user_digest"
-        " FROM unnest(CAST(:keys AS text[])) WITH ORDINALITY AS k(key, n)"
-        " JOIN person AS p ON p.pipeline = :pipeline AND p.key = k.key"
-    ),
-}
+# CROSS JOIN keeps SQLite from scanning all people for a few keys.
+_SQLITE_LOOKUP = (
+    "SELECT k.key, p.id, p.active, p.row_digest, p.user_digest FROM json_each(?) AS k"
+    " CROSS JOIN person AS p ON p.pipeline = ? AND p.key = k.value"
+)
+_POSTGRESQL_LOOKUP = text(
+    "SELECT k.n - 1, p.id, p.active, p.row_digest, p.user_digest"
+    " FROM unnest(CAST(:keys AS text[])) WITH ORDINALITY AS k(key, n)"
+    " JOIN person AS p ON p.pipeline = :pipeline AND p.key = k.key"
+)
 
 
 class Known(NamedTuple):
-    """What a comparison needs of a person: a tuple, since there is one for each row of a source."""
+    """What a comparison needs of a person: a tuple, since there is one for each row of a source.
 
+    Attributes:
+        n: Index of the key that was looked up.
+    """
+
+    n: int
     id: int
     active: bool
     row_digest: bytes
     user_digest: bytes
 
 
+Found = tuple[int, int, bool, bytes, bytes]
+"""The fields of :class:`Known`; making one for each unchanged row would cost more than comparing it."""
+
+
 class Person(NamedTuple):
-    """A person as last acknowledged."""
+    """An active person as last acknowledged."""
 
     id: int
     key: str
     external_id: str
-    active: bool
     body: bytes
 
 
@@ -56,20 +62,22 @@ class People:
         self._database = database
         self._pipeline = pipeline
 
-    def lookup(self, connection: Connection, keys: Sequence[str]) -> dict[int, Known]:
-        """Find those of ``keys`` that are known: index in ``keys`` -> person."""
+    def lookup(self, connection: Connection, keys: Sequence[str]) -> list[Found]:
+        """Find those of ``keys`` that are known: the fields of :class:`Known`, in any order."""
         dialect = self._database.dialect
         if dialect == "sqlite":
-            encoded = {"keys": orjson.dumps(keys).decode(), "pipeline": self._pipeline}
-            found = connection.execute(_LOOKUPS[dialect], encoded)
-            return {row[0]: Known(row[1], bool(row[2]), row[3], row[4]) for row in found}
+            # The driver's own cursor: a wrapped row costs more than the search for it.
+            cursor = connection.connection.cursor()
+            parameters = (orjson.dumps(keys).decode(), self._pipeline)
+            found: list[Found] = cursor.execute(_SQLITE_LOOKUP, parameters).fetchall()
+            return found
         if dialect == "postgresql":
-            found = connection.execute(_LOOKUPS[dialect], {"keys": list(keys), "pipeline": self._pipeline})
-            return {row[0]: Known(row[1], row[2], bytes(row[3]), bytes(row[4])) for row in found}
+            rows = connection.execute(_POSTGRESQL_LOOKUP, {"keys": list(keys), "pipeline": self._pipeline})
+            return [(row[0], row[1], row[2], bytes(row[3]), bytes(row[4])) for row in rows]
         columns = (person.c.key, person.c.id, person.c.active, person.c.row_digest, person.c.user_digest)
         query = select(*columns).where(person.c.pipeline == self._pipeline, person.c.key.in_(keys))
-        by_key = {row[0]: Known(row[1], row[2], row[3], row[4]) for row in connection.execute(query)}
-        return {n: by_key[key] for n, key in enumerate(keys) if key in by_key}
+        by_key = {row[0]: tuple(row[1:]) for row in connection.execute(query)}
+        return [(n, *by_key[key]) for n, key in enumerate(keys) if key in by_key]
 
     def id_range(self, connection: Connection) -> tuple[int, int]:
         """Smallest and largest id of a person of this pipeline; (1, 0) when there is none."""
@@ -89,23 +97,15 @@ class People:
             )
             connection.execute(statement, [{"person_id": n, "digest": digest} for n, digest in digests])
 
-    def active(self, connection: Connection, size: int = 5000) -> Iterator[Sequence[tuple[int, str]]]:
-        """All people who were last acknowledged as active: pages of (id, key) in order of id."""
-        last = 0
-        columns = select(person.c.id, person.c.key).where(
-            person.c.pipeline == self._pipeline, person.c.active
-        )
-        while page := connection.execute(
-            columns.where(person.c.id > last).order_by(person.c.id).limit(size)
-        ).all():
-            yield [(row[0], row[1]) for row in page]
-            last = page[-1][0]
-
-    def get(self, connection: Connection, ids: Sequence[int]) -> list[Person]:
-        """The people with these ids, in order of id."""
-        columns = (person.c.id, person.c.key, person.c.external_id, person.c.active, person.c.body)
-        query = select(*columns).where(person.c.id.in_(ids)).order_by(person.c.id)
-        return [Person(*row) for row in connection.execute(query)]
+    def active(self, connection: Connection, ids: Sequence[int], size: int = 500) -> Iterator[list[Person]]:
+        """Those of ``ids`` who are of this pipeline and were last acknowledged as active, in pages."""
+        columns = (person.c.id, person.c.key, person.c.external_id, person_user.c.body)
+        joined = select(*columns).join(person_user, person_user.c.person_id == person.c.id)
+        query = joined.where(person.c.pipeline == self._pipeline, person.c.active).order_by(person.c.id)
+        for start in range(0, len(ids), size):
+            page = connection.execute(query.where(person.c.id.in_(ids[start : start + size])))
+            if people := [Person(row[0], row[1], row[2], bytes(row[3])) for row in page]:
+                yield people
 
     def count(self, connection: Connection) -> tuple[int, int]:
         """How many people are known, and how many of them are active."""

@@ -177,16 +177,6 @@ class Plans:
         for row in connection.execute(query).mappings():
             yield Problem(**{**row, "code": Code(row["code"]), "severity": Severity(row["severity"])})
 
-    def all_problems(self, connection: Connection, plan_id: str) -> Iterator[Problem]:
-        """The problems of the plan's records, then those records that the endpoint rejected, in its words."""
-        yield from self.problems(connection, plan_id)
-        rejected = (change.c.plan_id == plan_id, change.c.status == Status.REJECTED.value)
-        query = select(change.c.key, change.c.message).where(*rejected).order_by(change.c.id)
-        hint = "Correct the record or the mapping; the next run sends it again."
-        for row in connection.execute(query):
-            message = f"the endpoint rejected the record: {row.message}"
-            yield Problem(Code.RECORD_REJECTED, message, hint=hint, key=row.key)
-
     def _discard(self, connection: Connection) -> None:
         mine = plan.c.pipeline == self._pipeline
         never_applied = plan.c.state.in_((PlanState.BUILDING, PlanState.STAGED))
@@ -202,9 +192,7 @@ class Plans:
 
 def _change_row(plan_id: str, one: Change) -> tuple[object, ...]:
     # Drivers take plain strings faster than members of an enumeration.
-    kind, status = one.kind.value, one.status.value
-    texts = (plan_id, one.key, kind, status, one.external_id)
-    return (*texts, one.active, one.position, one.row_digest, one.user_digest, one.body)
+    return (plan_id, one.key, str(one.kind), str(one.status), *one[3:])
 
 
 def _problem_row(plan_id: str, one: Problem) -> tuple[object, ...]:

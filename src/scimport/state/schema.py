@@ -46,10 +46,17 @@ person = Table(
     Column("active", Boolean, nullable=False, comment="as last acknowledged"),
     Column("row_digest", LargeBinary(16), nullable=False, comment="empty: the row must be mapped to compare"),
     Column("user_digest", LargeBinary(16), nullable=False),
-    Column("body", _Body, nullable=False, comment="the SCIM user that the endpoint last acknowledged"),
     Column("acknowledged_at", Double, nullable=False),
     Column("delivery_id", BigInteger, nullable=False),
     UniqueConstraint("pipeline", "key"),
+)
+
+# Apart from the people, so that a comparison reads narrow rows only: many to a page.
+person_user = Table(
+    "person_user",
+    metadata,
+    Column("person_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("body", _Body, nullable=False, comment="the SCIM user that the endpoint last acknowledged"),
 )
 
 plan = Table(
@@ -78,7 +85,6 @@ change = Table(
     Column("user_digest", LargeBinary(16), nullable=False),
     Column("body", _Body, nullable=False),
     Column("delivery_id", BigInteger),
-    Column("message", Text, comment="the endpoint's words when it rejected the record"),
     UniqueConstraint("plan_id", "key"),
 )
 

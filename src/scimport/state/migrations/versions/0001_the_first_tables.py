@@ -32,9 +32,6 @@ def upgrade() -> None:
         sa.Column("user_digest", sa.LargeBinary(length=16), nullable=False),
         sa.Column("body", Body, nullable=False),
         sa.Column("delivery_id", sa.BigInteger(), nullable=True),
-        sa.Column(
-            "message", sa.Text(), nullable=True, comment="the endpoint's words when it rejected the record"
-        ),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("plan_id", "key", name=op.f("uq_change_plan_id_key")),
     )
@@ -95,11 +92,16 @@ def upgrade() -> None:
             comment="empty: the row must be mapped to compare",
         ),
         sa.Column("user_digest", sa.LargeBinary(length=16), nullable=False),
-        sa.Column("body", Body, nullable=False, comment="the SCIM user that the endpoint last acknowledged"),
         sa.Column("acknowledged_at", sa.Double(), nullable=False),
         sa.Column("delivery_id", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("pipeline", "key", name=op.f("uq_person_pipeline_key")),
+    )
+    op.create_table(
+        "person_user",
+        sa.Column("person_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("body", Body, nullable=False, comment="the SCIM user that the endpoint last acknowledged"),
+        sa.PrimaryKeyConstraint("person_id"),
     )
     op.create_table(
         "plan",
@@ -152,5 +154,5 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Drop the tables."""
-    for table in ("run", "problem", "plan", "person", "pace", "lock", "delivery", "change"):
+    for table in ("run", "problem", "plan", "person_user", "person", "pace", "lock", "delivery", "change"):
         op.drop_table(table)
