@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 import inspect
+import math
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -33,6 +34,8 @@ Keys = tuple[str | int, ...]
 
 _OURS: Final = ("row", "vars", "today", "now")
 _MISSING: Final = object()
+# What the parser raises; ValueError is an integer of thousands of digits.
+_MISTAKES: Final = (TemplateSyntaxError, RecursionError, ValueError)
 _SCALARS: Final = (bool, int, float, str, type(None))
 # Python allows 200 nested brackets; Jinja writes one or two for each level.
 _DEEPEST: Final = 60
@@ -139,7 +142,7 @@ def parse(environment: Environment, scope: Scope, source: str) -> tuple[Expressi
         if issue := _statement(environment, source):
             return Expression(source, (source,), ()), [issue]
         pieces = list(_pieces(environment.parse(source)))
-    except (TemplateSyntaxError, RecursionError) as error:
+    except _MISTAKES as error:
         return Expression(source, (source,), ()), [_syntax(error)]
     literals, parts = _split(pieces)
     expression, issues = _resolve(environment, scope, source, literals, parts)
@@ -156,7 +159,7 @@ def parse_condition(environment: Environment, scope: Scope, source: str) -> tupl
         expression = parser.parse_expression()
         if not parser.stream.eos:
             parser.fail(f"unexpected '{parser.stream.current.value}'", parser.stream.current.lineno)
-    except (TemplateSyntaxError, RecursionError) as error:
+    except _MISTAKES as error:
         return Expression(source, None, ()), [_syntax(error)]
     return _resolve(environment, scope, source, ("", ""), [expression])
 
@@ -179,9 +182,11 @@ def _statement(environment: Environment, source: str) -> Issue | None:
     return None
 
 
-def _syntax(error: TemplateSyntaxError | RecursionError) -> Issue:
+def _syntax(error: Exception) -> Issue:
     if isinstance(error, RecursionError):
         return _too_deep()
+    if not isinstance(error, TemplateSyntaxError):
+        return Issue(Code.TEMPLATE_SYNTAX, "the template has a mistake: a number is too long")
     message = (error.message or "it cannot be parsed").rstrip(".")
     hint = ""
     if re.search(r"unexpected '[}<&|!:=]|expected token 'end of print", message):
@@ -297,6 +302,8 @@ class _Resolver(NodeTransformer):
     def visit_Const(self, node: nodes.Const) -> nodes.Expr:  # noqa: N802
         if isinstance(node.value, str) and not is_unicode(node.value):
             return self.report(Code.TEMPLATE_SYNTAX, _SURROGATE, "Remove it.", node)
+        if isinstance(node.value, float) and not math.isfinite(node.value):
+            return self.report(Code.TEMPLATE_SYNTAX, "a number is too large", "Write a smaller one.", node)
         return node
 
     def visit_Getitem(self, node: nodes.Getitem) -> nodes.Expr:  # noqa: N802

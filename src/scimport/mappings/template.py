@@ -13,6 +13,7 @@ number of the postcode ``98101``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -36,6 +37,7 @@ _PROBE: Final = "__probe__"
 # No attribute of a directory comes near these.
 _LONGEST: Final = 100_000
 _LARGEST: Final = 10_000
+_WIDE: Final = re.compile(r"[0-9]{4}|\*")
 _WIDENING: Final = frozenset(("center", "expandtabs", "ljust", "rjust", "zfill"))
 
 Probe = Callable[[Mapping[str, object]], tuple[object, ...]]
@@ -49,7 +51,7 @@ class MappingEnvironment(ImmutableSandboxedEnvironment):
     def __init__(self) -> None:
         super().__init__(undefined=StrictUndefined, cache_size=0)
         self.globals.clear()
-        self.filters = {**FILTERS, JOIN: _join}
+        self.filters = {**FILTERS, JOIN: _join, "format": _format}
         self.tests = dict(TESTS)
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
@@ -74,6 +76,12 @@ class MappingEnvironment(ImmutableSandboxedEnvironment):
 
 def _is_large(value: object) -> bool:
     return isinstance(value, int) and value > _LARGEST
+
+
+def _format(value: object, *args: object) -> object:
+    if isinstance(value, str) and _WIDE.search(value):
+        raise SecurityError("the width is limited here")
+    return FILTERS["format"](value, *args)
 
 
 def _join(*parts: object) -> str:

@@ -7,7 +7,7 @@ leaf:
 - ``null`` removes what the base says, and takes it from an inherited ``clear`` too;
 - a list replaces the list of the base, unless every entry of both has its own constant ``type``, as
   ``emails`` and ``phoneNumbers`` have: then entries of the same type are merged, other types are added
-  behind, and an entry of which only ``type`` is left is gone;
+  behind, and an entry of which only ``type`` and ``primary`` are left is gone;
 - ``vars`` are merged key by key, ``schemas`` added up, ``where`` and ``clear`` replaced (``where: null``
   lifts it).
 """
@@ -211,7 +211,7 @@ class _Merger:
             if value is not None:
                 node = self.branch(below.get(value["type"]), value, (*path, index))
                 merged[value["type"]] = node
-                if node.children.keys() == {"type"} and value["type"] in below:
+                if None in value.values() and node.children.keys() <= {"type", "primary"}:
                     del merged[value["type"]]
         return Items(tuple(merged.values()), origin)
 

@@ -19,7 +19,7 @@ from scimport.state.database import Database
 from scimport.state.people import Known, People, Person
 from scimport.state.plans import Plans, Staged
 
-BATCH = 500
+BATCH = 200
 """Rows that are read and looked up together."""
 
 SLICE = 100

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ _PRAGMAS = (
     "journal_mode = WAL",
     # A power cut may lose the last transactions, never the file: what they acknowledged is sent again.
     "synchronous = NORMAL",
-    "wal_autocheckpoint = 2000",
+    "wal_autocheckpoint = 4000",
     "cache_size = -16384",
     "busy_timeout = 60000",
 )
@@ -89,11 +90,11 @@ class Database:
         """
         if not rows:
             return 0
-        # The driver's own executemany takes tuples as they are; SQLAlchemy's way costs a third more a row.
         if self.dialect == "sqlite":
-            names, marks = ", ".join(f'"{name}"' for name in columns), ", ".join("?" * len(columns))
-            sql = f'INSERT OR IGNORE INTO "{table.name}" ({names}) VALUES ({marks})'  # noqa: S608 - our own names
-            return connection.exec_driver_sql(sql, list(rows)).rowcount
+            # The driver's own cursor takes tuples as they are; SQLAlchemy's way costs a third more a row.
+            cursor = connection.connection.cursor()
+            cursor.executemany(_insert_or_ignore(table.name, tuple(columns)), rows)
+            return int(cursor.rowcount)
         ignoring = insert(table).prefix_with("IGNORE")
         statement = (
             postgresql.insert(table).on_conflict_do_nothing() if self.dialect == "postgresql" else ignoring
@@ -111,6 +112,12 @@ class Database:
             yield
         except OperationalError as error:
             raise _unreachable(self.engine.url, error) from error
+
+
+@cache
+def _insert_or_ignore(table: str, columns: tuple[str, ...]) -> str:
+    names, marks = ", ".join(f'"{name}"' for name in columns), ", ".join("?" * len(columns))
+    return f'INSERT OR IGNORE INTO "{table}" ({names}) VALUES ({marks})'  # noqa: S608 - our own names
 
 
 def _engine(url: str) -> Engine:

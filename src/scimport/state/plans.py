@@ -103,7 +103,8 @@ class Plans:
 
     def stage(self, connection: Connection, plan_id: str, changes: Sequence[Change]) -> int:
         """Add changes to the plan, passing over keys that it has; returns how many were added."""
-        rows = [_change_row(plan_id, one) for one in changes]
+        # Drivers take plain strings faster than members of an enumeration.
+        rows = [(plan_id, one[0], str(one[1]), str(one[2]), *one[3:]) for one in changes]
         return self._database.insert_many(connection, change, _CHANGE_COLUMNS, rows)
 
     def staged(self, connection: Connection, plan_id: str, keys: Sequence[str]) -> dict[str, Staged]:
@@ -188,11 +189,6 @@ class Plans:
             for table in (change, problem):
                 connection.execute(delete(table).where(table.c.plan_id == plan_id))
             connection.execute(delete(plan).where(plan.c.id == plan_id))
-
-
-def _change_row(plan_id: str, one: Change) -> tuple[object, ...]:
-    # Drivers take plain strings faster than members of an enumeration.
-    return (plan_id, one.key, str(one.kind), str(one.status), *one[3:])
 
 
 def _problem_row(plan_id: str, one: Problem) -> tuple[object, ...]:

@@ -1,0 +1,121 @@
+"""scimport's side of the benchmarks: the stages of a run, each ready to be timed without its set-up.
+
+Set-up is what happens before the first row: reading the project folder, compiling the mapping, opening the
+source, making the tables of an empty state.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+
+from scimport.apps.bulk import bulk_request
+from scimport.apps.outbox import MAX_OPERATIONS, DeliveryResult, Operation, Wait
+from scimport.mappings.scim import json_schema
+from scimport.model import PlanCounts
+from scimport.plan import Input, Selection
+from scimport.plan.builder import SLICE
+from scimport.plan.records import Mapper, Row, key_text
+from scimport.project.project import Project
+from scimport.stages import PipelineRun, compiled, opened
+from scimport.state import Database
+from scimport.state.outbox import Limits, StateOutbox
+from scimport.state.plans import PlanState
+from scimport.state.schema import plan
+
+PROJECT = Path(__file__).parent / "project"
+MAPPING = PROJECT / "mappings" / "people.yml"
+NAME = "people"
+
+
+def schema() -> dict[str, Any]:
+    """Give the JSON Schema of the users."""
+    project = Project(PROJECT)
+    mapping, _ = compiled(project, project.pipeline(NAME), None, datetime.now(UTC))
+    return json_schema(mapping.schema)
+
+
+@contextmanager
+def ready_bodies(path: Path) -> Iterator[Iterator[bytes]]:
+    """Get ready to make the bodies of the bulk requests for a CSV file, 50 validated people each."""
+    project = _project(path)
+    with opened(project, project.pipeline(NAME), datetime.now(UTC)) as source:
+        yield _bodies(source)
+
+
+@contextmanager
+def ready_plan(path: Path, state: Path) -> Iterator[Callable[[], PlanCounts]]:
+    """Get ready to plan a whole CSV file against a state and to stage what changed; nothing is sent."""
+    with PipelineRun(_project(path, state), NAME, Selection()) as run:
+        run.extract(0)
+
+        def finish() -> PlanCounts:
+            while run.extract():
+                pass
+            return run.plan()
+
+        yield finish
+
+
+def make_state(state: Path) -> None:
+    """Make a state that knows nobody, in the place of any other."""
+    remove_state(state)
+    Database(f"sqlite:///{state}").close()
+
+
+def copy_state(original: Path, state: Path) -> None:
+    """Put a copy of a state that nobody has open in the place of any other."""
+    remove_state(state)
+    shutil.copyfile(original, state)
+
+
+def remove_state(state: Path) -> None:
+    """Remove a state with its write-ahead log."""
+    for suffix in ("", "-wal", "-shm"):
+        state.with_name(state.name + suffix).unlink(missing_ok=True)
+
+
+def acknowledge(state: Path) -> None:
+    """Take everybody in the staged plan for accepted, as if an endpoint without limits had said so."""
+    database = Database(f"sqlite:///{state}")
+    with database.read() as connection:
+        plan_id = connection.execute(select(plan.c.id).where(plan.c.state == PlanState.STAGED)).scalar_one()
+    outbox = StateOutbox(database, NAME, plan_id, Limits("benchmarks", burst=10**9, daily_calls=10**9))
+    while operations := outbox.claim(5000):
+        delivery = outbox.begin(operations)
+        assert not isinstance(delivery, Wait)
+        outbox.finish(delivery, http_status=202, result=DeliveryResult.ACCEPTED)
+    database.close()
+
+
+def _bodies(source: Input) -> Iterator[bytes]:
+    numbers = itertools.count(1)
+    operations: list[Operation] = []
+    mapper = Mapper(source)
+    for batch in source.source.batches(SLICE):
+        picked = map(mapper.pick, batch.rows)
+        rows = [
+            Row(key_text(values[0]), position, b"", None, values)
+            for values, position in zip(picked, batch.positions, strict=True)
+        ]
+        valid = (record for record in mapper.records(rows) if not record.problems)
+        operations += [Operation(next(numbers), record.key, record.body) for record in valid]
+        while len(operations) >= MAX_OPERATIONS:
+            yield bulk_request(operations[:MAX_OPERATIONS])
+            del operations[:MAX_OPERATIONS]
+    if operations:
+        yield bulk_request(operations)
+
+
+def _project(path: Path, state: Path = Path("none")) -> Project:
+    os.environ["SCIMPORT_BENCHMARK_FILE"] = str(path)
+    os.environ["SCIMPORT_STATE_URL"] = f"sqlite:///{state}"
+    return Project(PROJECT)
