@@ -1,6 +1,6 @@
 """Speed against a reference, on a machine whose own speed doubles and halves within seconds.
 
-A run is interrupted every tenth of a second for one slice of the reference, so that each of its pieces lies
+A run is interrupted every fifth of a second for one slice of the reference, so that each of its pieces lies
 between two slices of what it is compared with. Only CPU time counts. A timer does the cutting, because a
 whole run (with its database at the end) cannot be cut from outside, and cutting it inside would change it.
 """
@@ -16,7 +16,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from time import process_time
 
-PIECE = 0.1
+PIECE = 0.2
 """Seconds of a run between two slices of the reference."""
 
 
@@ -115,8 +115,8 @@ def one_core() -> Iterator[None]:
 
 
 def _seconds_a_row(reference: Callable[[], int]) -> float:
-    # In a process of its own the reference would not pay for collecting what the variants keep. (Freezing that for
-    # the time would put off the variants' own collections, which they would pay for in theirs.)
+    # In a process of its own the reference would not pay for collecting what the variants keep. (To freeze that
+    # for the time would put off the variants' own collections, which are part of their cost.)
     gc.disable()
     reference()  # warms the processor's caches, which the variant has just filled
     began = process_time()

@@ -71,10 +71,10 @@ def preview_record(source: Input, wanted: str | int) -> Preview:
     (user,) = source.mapping.users([values])
     place, key = source.source.place(position), key_text(cells[source.key])
     problems = source.contract.check([cells[name] for name in source.contract.columns])
-    if isinstance(user, Fault):
-        problems += user.problems
-    elif not isinstance(user, OutOfScope) and not source.validator.is_valid(user):
-        problems += source.validator.explain(user)
+    if isinstance(user, OutOfScope):
+        problems = ()
+    elif not problems:
+        problems = user.problems if isinstance(user, Fault) else source.validator.explain(user)
     attributes = tuple(
         Attribute(
             leaf.leaf.path,

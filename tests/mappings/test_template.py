@@ -89,7 +89,7 @@ def test_columns_of_any_name(name: str) -> None:
 
 def test_shared_chains_give_the_same() -> None:
     chain = "A | trim | lower"
-    loop = Setting().loop(chain, f"({chain}) ~ B", f"{chain} | pcase", "A | trim", where="B")
+    loop = Setting().loop(chain, f"[{chain}, B] | join", f"{chain} | pcase", "A | trim", where="B")
     assert run(loop, [(" X ", "b"), (" Y ", "")]) == [("x", "xb", "X", "X"), "skipped"]
 
 
@@ -152,7 +152,7 @@ def test_expressions(text: str, row: dict[str, object], expected: object) -> Non
         "100000 ** (A | length)",
         "'%s' % A",
         "'%999999d' | format(A | length)",
-        "'%*d' | format(1000000, 1)",
+        "'%*d' | format(1000000, A | length)",
         "A.ljust(1000000)",
         "A.center(10000000)",
         "A['format'](1)",

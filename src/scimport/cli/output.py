@@ -77,17 +77,18 @@ class Output:
             "accepted": delivery.accepted,
             "calls": delivery.calls,
         }
-        seldom = {
-            "out of scope": plan.out_of_scope,
-            "repeated": plan.repeated,
-            "rejected": delivery.rejected,
-            "throttled": delivery.throttled,
-        }
-        counts |= {name: count for name, count in seldom.items() if count}
         title = f"{summary.pipeline}  {summary.run_id}  {summary.seconds:.1f} s"
         self.table(title, list(counts), [list(counts.values())])
-        if plan.held_back:
-            self.say(f"{plan.held_back} more people are left for the next run (--limit).")
+        seldom = {
+            "records out of scope": plan.out_of_scope,
+            "records repeated": plan.repeated,
+            "people left for the next run": plan.held_back,
+            "people rejected by the endpoint": delivery.rejected,
+            "people still to be sent": delivery.remaining,
+            "calls throttled": delivery.throttled,
+        }
+        if also := ", ".join(f"{count:,} {what}" for what, count in seldom.items() if count):
+            self.say(f"Also: {also}.")
         if summary.problems_file:
             self.say(f"Problems: {summary.problems_file}  (scimport problems {summary.run_id})")
 

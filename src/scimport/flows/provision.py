@@ -95,16 +95,23 @@ def _load(project: Project, pipeline: str, selection: Selection, who: Caller) ->
 
 
 def _stage(name: str, work: Callable[[], T], run_name: str = "") -> T:
-    """Call a stage as a task. Nothing of it is cached or stored: what it leaves behind is in the state."""
+    """Call a stage as a task. Prefect is given none of its results: what it leaves behind is in the state."""
+    results: list[T] = []
+    errors: list[Exception] = []
 
     @task(name=name, task_run_name=run_name or name, cache_policy=NO_CACHE, persist_result=False)
-    def stage() -> T:
+    def stage() -> State[None] | None:
         try:
-            return work()
+            results.append(work())
         except Exception as error:  # noqa: BLE001 - as above
-            return cast("T", _failed(error))
+            errors.append(error)
+            return _failed(error)
+        return None
 
-    return stage()
+    stage()
+    if errors:
+        raise errors[0]
+    return results[0]
 
 
 def _failed(error: Exception) -> State[Any]:

@@ -64,4 +64,5 @@ def prepare(project: Project, url: str, *, quiet: bool = False) -> None:
         # A proxy that the environment names must not be asked for a server on this machine.
         os.environ[name] = ",".join(filter(None, (os.environ.get(name), "127.0.0.1")))
     if quiet:
-        os.environ["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "60"
+        # A name: a number makes Prefect give up its whole configuration of logging, without a word.
+        os.environ["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "CRITICAL"

@@ -67,6 +67,12 @@ class MappingEnvironment(ImmutableSandboxedEnvironment):
             raise SecurityError(f"the operator {operator} is limited here")
         return super().call_binop(context, operator, left, right)
 
+    def wrap_str_format(self, value: Any) -> Callable[..., str] | None:
+        """Refuses ``str.format`` and ``str.format_map``, whose widths have no bounds."""
+        if super().wrap_str_format(value) is not None:
+            raise SecurityError("format is not allowed here")
+        return None
+
     def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805
         """Calls a method of a value unless it would pad a text to an enormous one."""
         if getattr(__obj, "__name__", "") in _WIDENING and any(_is_large(value) for value in args):
