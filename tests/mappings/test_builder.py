@@ -45,7 +45,7 @@ FLAG = [field("boolean"), field()]
     [
         (Constant(True), [], (), True),
         (Constant(None), [], (), None),
-        (Constant("it's \"{x}\" \\N{x}\n"), [], (), "it's \"{x}\" \\N{x}\n"),
+        (Constant('it\'s "{x}" \\N{x}\n'), [], (), 'it\'s "{x}" \\N{x}\n'),
         (Object((("a", Constant(1)),)), [], (), {"a": 1}),
         (Array((Constant(1), Object((("a", Constant("b")),)))), [], (), [1, {"a": "b"}]),
         (Slot(0), TEXT[:1], ("a",), "a"),
@@ -76,13 +76,20 @@ FLAG = [field("boolean"), field()]
         (Array((Object((("v", Slot(0)), ("t", Constant("w")))),)), TEXT[:1], ("a",), [{"v": "a", "t": "w"}]),
         (Array((Object((("v", Slot(0)), ("u", Slot(1)))),)), FLAG, (False, ""), [{"v": False}]),
         (Array((Object((("v", Slot(0)), ("u", Slot(1)))),)), FLAG, (None, ""), "nothing"),
-        (Array((Object((("t", Constant("w")), ("u", Slot(0)), ("v", Slot(1)))),)), TEXT[:2], ("", ""), "nothing"),
+        (
+            Array((Object((("t", Constant("w")), ("u", Slot(0)), ("v", Slot(1)))),)),
+            TEXT[:2],
+            ("", ""),
+            "nothing",
+        ),
         (Array((Slot(0), Constant("b"), Slot(1))), TEXT[:2], ("", "c"), ["b", "c"]),
         (Array((Slot(0), Slot(1))), TEXT[:2], ("", ""), "nothing"),
         (Array((Object((("t", Constant("w")),)), Object((("v", Slot(0)),)))), TEXT[:1], ("",), [{"t": "w"}]),
     ],
 )
-def test_what_is_blank_is_left_out(shape: Shape, fields: list[Field], values: tuple[Any, ...], expected: Any) -> None:
+def test_what_is_blank_is_left_out(
+    shape: Shape, fields: list[Field], values: tuple[Any, ...], expected: Any
+) -> None:
     assert built(shape, fields, *values) == expected
 
 
@@ -114,11 +121,13 @@ def test_schemas_name_the_extensions_that_are_there() -> None:
     assert out == [{"schemas": ["core", CUSTOM], CUSTOM: {"a": "x"}}, {"schemas": ["core"]}]
 
 
-@pytest.mark.parametrize(("name", "kind"), [("externalId", "string"), ("userName", "string"), ("active", "boolean")])
+@pytest.mark.parametrize(
+    ("name", "kind"), [("externalId", "string"), ("userName", "string"), ("active", "boolean")]
+)
 def test_what_is_required_is_never_left_out(name: str, kind: str) -> None:
     required = field(kind, name=name)
     for blank in ("", None):
-        with pytest.raises(RequiredBlankError, match="^it is blank$"):
+        with pytest.raises(RequiredBlankError, match=r"^it is blank$"):
             built(Slot(0), [required], blank)
         with pytest.raises(RequiredBlankError):
             field_value(required, [blank])
@@ -129,7 +138,9 @@ def test_what_does_not_suit_is_refused() -> None:
         built(Slot(0), [field("boolean")], "false")
 
 
-CELLS = st.one_of(st.none(), st.text(), st.integers(), st.booleans(), st.just(datetime(2026, 1, 2, tzinfo=UTC)))
+CELLS = st.one_of(
+    st.none(), st.text(), st.integers(), st.booleans(), st.just(datetime(2026, 1, 2, tzinfo=UTC))
+)
 
 
 @given(st.lists(st.text(), min_size=2, max_size=4), st.data())
@@ -140,7 +151,10 @@ def test_texts_are_as_their_rule_says(literals: list[str], data: st.DataObject) 
     assert built(Slot(0), [text], *values) == ("nothing" if expected is None else expected)
 
 
-@given(st.sampled_from(("string", "reference", "boolean", "integer", "decimal", "dateTime", "binary")), st.booleans())
+@given(
+    st.sampled_from(("string", "reference", "boolean", "integer", "decimal", "dateTime", "binary")),
+    st.booleans(),
+)
 def test_single_values_are_as_their_rule_says(kind: str, many: bool) -> None:
     for value in (None, "", " ", "a", "2026-01-02", 0, 1, True, False, 1.5, b"x", ["a"], [1], [], {"a": 1}):
         one = field(kind, many=many)

@@ -14,7 +14,12 @@ from scimport.mappings.template import MappingEnvironment
 
 ENVIRONMENT = MappingEnvironment()
 COLUMNS = ("First", "Last", "Cost Center", "loop", "class", "Straße", "row", "true")
-VARS = {"domain": "acme.example", "table": {"DE": "Germany", "deep": {"x": 1}}, "list": ["a", "b"], "none": None}
+VARS = {
+    "domain": "acme.example",
+    "table": {"DE": "Germany", "deep": {"x": 1}},
+    "list": ["a", "b"],
+    "none": None,
+}
 NOW = datetime(2026, 3, 4, 23, 5, 6, tzinfo=UTC)
 
 
@@ -32,7 +37,9 @@ def issues_of(source: str, columns: Any = COLUMNS) -> list[Issue]:
     return parse(ENVIRONMENT, scope(columns), source)[1]
 
 
-@pytest.mark.parametrize("source", ["{{ First }}", " {{ First }} ", "{{- First -}}", "{{ First }}{# c #}", "{{ First }}\n"])
+@pytest.mark.parametrize(
+    "source", ["{{ First }}", " {{ First }} ", "{{- First -}}", "{{ First }}{# c #}", "{{ First }}\n"]
+)
 def test_one_expression_alone_keeps_its_value(source: str) -> None:
     expression = parsed(source)
     assert expression.literals is None
@@ -105,7 +112,11 @@ def test_a_column_has_one_alias_however_it_is_written() -> None:
 
 def test_what_is_used_is_known() -> None:
     used = scope()
-    parse(ENVIRONMENT, used, "{{ today.year }}{{ now.hour }}{{ vars.table[First] }}{{ vars.domain }}{{ vars.table }}")
+    parse(
+        ENVIRONMENT,
+        used,
+        "{{ today.year }}{{ now.hour }}{{ vars.table[First] }}{{ vars.domain }}{{ vars.table }}",
+    )
     assert used.used == {
         ("today",): NOW.date(),
         ("now",): NOW,
@@ -143,17 +154,32 @@ PROBLEMS = [
     ("{{ vars.list[2] }}", Code.UNKNOWN_NAME, "there is no vars.list[2]", ""),
     ("{{ vars.get('x') }}", Code.UNKNOWN_NAME, "there is no vars.get", ""),
     ("{{ range(3) }}", Code.UNKNOWN_NAME, "there is no function range", "Use a filter"),
-    ("{{ lower(First) }}", Code.UNKNOWN_NAME, "there is no function lower", "It is a filter: {{ Value | lower }}."),
+    (
+        "{{ lower(First) }}",
+        Code.UNKNOWN_NAME,
+        "there is no function lower",
+        "It is a filter: {{ Value | lower }}.",
+    ),
     ("{{ uper(First) }}", Code.UNKNOWN_NAME, "there is no function uper", "Did you mean 'upper'?"),
     ("{{ First | uper }}", Code.UNKNOWN_FILTER, "there is no filter uper", "Did you mean 'upper'?"),
     ("{{ First | strip }}", Code.UNKNOWN_FILTER, "there is no filter strip", "Use trim."),
     ("{{ First | random }}", Code.UNKNOWN_FILTER, "there is no filter random", "It would give another user"),
     ("{{ First | __join__ }}", Code.UNKNOWN_FILTER, "there is no filter __join__", ""),
-    ("{{ 1 if First is blnk else 2 }}", Code.UNKNOWN_FILTER, "there is no test blnk", "Did you mean 'blank'?"),
+    (
+        "{{ 1 if First is blnk else 2 }}",
+        Code.UNKNOWN_FILTER,
+        "there is no test blnk",
+        "Did you mean 'blank'?",
+    ),
     ("{{ First if Last | uper else 2 }}", Code.UNKNOWN_FILTER, "there is no filter uper", ""),
     ("{{ First | split | map('uper') }}", Code.UNKNOWN_FILTER, "there is no filter uper", "'upper'"),
     ("{{ First | split | select('blnk') }}", Code.UNKNOWN_FILTER, "there is no test blnk", "'blank'"),
-    ("{{ First | replace('a') }}", Code.TEMPLATE_SYNTAX, "replace is used wrongly", "replace(old, new, count)"),
+    (
+        "{{ First | replace('a') }}",
+        Code.TEMPLATE_SYNTAX,
+        "replace is used wrongly",
+        "replace(old, new, count)",
+    ),
     ("{{ First | lower('a') }}", Code.TEMPLATE_SYNTAX, "lower is used wrongly", "It is written lower."),
     ("{{ First | trim(char='a') }}", Code.TEMPLATE_SYNTAX, "trim is used wrongly", "trim(chars)"),
     ("{{ 1 is divisibleby }}", Code.TEMPLATE_SYNTAX, "divisibleby is used wrongly", ""),
@@ -195,13 +221,17 @@ def test_all_of_it_is_told_with_its_line() -> None:
     ]
 
 
-@pytest.mark.parametrize("source", ["{{ " + "(" * 5000 + " }}", "{{ " + "First | lower" + " | lower" * 100 + " }}"])
+@pytest.mark.parametrize(
+    "source", ["{{ " + "(" * 5000 + " }}", "{{ " + "First | lower" + " | lower" * 100 + " }}"]
+)
 def test_nesting_has_an_end(source: str) -> None:
     (issue,) = issues_of(source)
     assert issue.code == Code.TEMPLATE_SYNTAX
 
 
-@pytest.mark.parametrize("source", ["First == 'A'", "{{ First == 'A' }}", " {{First == 'A'}} ", "First\n  == 'A'"])
+@pytest.mark.parametrize(
+    "source", ["First == 'A'", "{{ First == 'A' }}", " {{First == 'A'}} ", "First\n  == 'A'"]
+)
 def test_a_condition_with_or_without_braces(source: str) -> None:
     expression, issues = parse_condition(ENVIRONMENT, scope(), source)
     assert issues == []

@@ -75,9 +75,21 @@ WRONG = [
     ("name: {surname: a}", Code.UNKNOWN_ATTRIBUTE, "name.surname", "no attribute name.surname", "familyName"),
     ("department: a", Code.UNKNOWN_ATTRIBUTE, "department", "", "enterprise.department"),
     ("emails: [{mail: a}]", Code.UNKNOWN_ATTRIBUTE, "emails[0].mail", "", ""),
-    ("enterprise: {departmnt: a}", Code.UNKNOWN_ATTRIBUTE, "enterprise.departmnt", "", "enterprise.department"),
+    (
+        "enterprise: {departmnt: a}",
+        Code.UNKNOWN_ATTRIBUTE,
+        "enterprise.departmnt",
+        "",
+        "enterprise.department",
+    ),
     ("name.givenName: a", Code.UNKNOWN_ATTRIBUTE, "name.givenName", "", "below each other"),
-    ("urn:example:params:Thing: {a: b}", Code.UNKNOWN_ATTRIBUTE, "urn:example:params:Thing", "", "under 'schemas'"),
+    (
+        "urn:example:params:Thing: {a: b}",
+        Code.UNKNOWN_ATTRIBUTE,
+        "urn:example:params:Thing",
+        "",
+        "under 'schemas'",
+    ),
     (f"{CORE_URN}: {{title: a}}", Code.UNKNOWN_ATTRIBUTE, CORE_URN, "", "stand at the top"),
     ("id: a", Code.READ_ONLY_ATTRIBUTE, "id", "id cannot be set", "Remove it."),
     ("meta: {created: a}", Code.READ_ONLY_ATTRIBUTE, "meta", "meta cannot be set", ""),
@@ -90,8 +102,20 @@ WRONG = [
     ("name: a", Code.COMPLEX_ATTRIBUTE, "name", "name takes keys below it", "For example name.formatted: a."),
     ("emails: [a]", Code.COMPLEX_ATTRIBUTE, "emails[0]", "", "For example emails[0].value: a."),
     ("enterprise: a", Code.COMPLEX_ATTRIBUTE, "enterprise", "", ""),
-    ("enterprise: {manager: $a}", Code.COMPLEX_ATTRIBUTE, "enterprise.manager", "", "enterprise.manager.value: $a"),
-    ("title: {value: a}", Code.SIMPLE_ATTRIBUTE, "title", "title takes a value", "Write title: and the value."),
+    (
+        "enterprise: {manager: $a}",
+        Code.COMPLEX_ATTRIBUTE,
+        "enterprise.manager",
+        "",
+        "enterprise.manager.value: $a",
+    ),
+    (
+        "title: {value: a}",
+        Code.SIMPLE_ATTRIBUTE,
+        "title",
+        "title takes a value",
+        "Write title: and the value.",
+    ),
     ("emails: $a", Code.LIST_EXPECTED, "emails", "emails takes a list", "each of the emails"),
     ("emails: {value: a}", Code.LIST_EXPECTED, "emails", "emails takes a list", "'-'"),
     (f"{ACME}: {{badge: 1, skills: a}}", Code.LIST_EXPECTED, f"{ACME}:skills", "", "split"),
@@ -167,7 +191,10 @@ def test_what_is_cleared_may_be_null(shaped: Shaped) -> None:
 
 
 def test_schemas_name_what_is_there_in_every_user() -> None:
-    none, some = Object(((ACME, Object((("badge", Slot(0)),))),)), Object(((ACME, Object((("badge", Constant(1)),))),))
+    none, some = (
+        Object(((ACME, Object((("badge", Slot(0)),))),)),
+        Object(((ACME, Object((("badge", Constant(1)),))),)),
+    )
     assert with_schemas(none, SCHEMA).members[0] == (
         "schemas",
         Array((Constant(CORE_URN), Constant(ENTERPRISE_URN))),

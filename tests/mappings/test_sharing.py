@@ -5,7 +5,7 @@ from jinja2 import Environment, nodes
 
 from scimport.mappings.sharing import share
 
-ENVIRONMENT = Environment()
+ENVIRONMENT = Environment()  # noqa: S701 - nothing is HTML here
 PURE = frozenset(("lower", "trim", "upper", "replace"))
 
 
@@ -19,7 +19,9 @@ def expression(text: str) -> nodes.Expr:
 
 def shared(*texts: str) -> tuple[list[str], list[dict[str, str]]]:
     found, levels = share([expression(text) for text in texts], PURE)
-    return [write(item) for item in found], [{name: write(item) for name, item in level.items()} for level in levels]
+    return [write(item) for item in found], [
+        {name: write(item) for name, item in level.items()} for level in levels
+    ]
 
 
 def write(node: nodes.Node) -> str:
@@ -44,7 +46,9 @@ def test_the_longest_chain_is_moved_not_its_parts() -> None:
 
 
 def test_what_chains_share_is_moved_before_them() -> None:
-    found, levels = shared("a | trim | lower", "a | trim | lower", "a | trim | upper", "a | trim | upper", "a | trim")
+    found, levels = shared(
+        "a | trim | lower", "a | trim | lower", "a | trim | upper", "a | trim | upper", "a | trim"
+    )
     assert levels == [{"s0": "trim(a)"}, {"s1": "lower(s0)", "s2": "upper(s0)"}]
     assert found == ["s1", "s1", "s2", "s2", "s0"]
 
@@ -56,7 +60,13 @@ def test_arguments_tell_chains_apart() -> None:
 
 @pytest.mark.parametrize(
     "conditional",
-    ["a | lower if b", "b and (a | lower)", "b or (a | lower)", "1 < b < (a | lower)", "b if b else (a | lower)"],
+    [
+        "a | lower if b",
+        "b and (a | lower)",
+        "b or (a | lower)",
+        "1 < b < (a | lower)",
+        "b if b else (a | lower)",
+    ],
 )
 def test_a_chain_is_moved_only_where_it_is_evaluated_anyway(conditional: str) -> None:
     assert shared(conditional, conditional)[1] == []
@@ -66,7 +76,9 @@ def test_a_chain_is_moved_only_where_it_is_evaluated_anyway(conditional: str) ->
     assert found[1] == "s0"
 
 
-@pytest.mark.parametrize("unconditional", ["b if a | lower", "(a | lower) and b", "(a | lower) < b", "[a | lower]"])
+@pytest.mark.parametrize(
+    "unconditional", ["b if a | lower", "(a | lower) and b", "(a | lower) < b", "[a | lower]"]
+)
 def test_conditions_themselves_are_evaluated(unconditional: str) -> None:
     assert shared(unconditional, unconditional)[1] == [{"s0": "lower(a)"}]
 

@@ -52,14 +52,19 @@ def value(text: str, **row: object) -> Any:
     part = setting.part(text)
     (probe,) = compile_probes(setting.environment, setting.scope, [[part]])
     assert list(row) == sorted(row)
-    (looped,) = run(compile_loop(setting.environment, setting.scope, [part], None, emit, skip), [list(row.values())])
+    (looped,) = run(
+        compile_loop(setting.environment, setting.scope, [part], None, emit, skip), [list(row.values())]
+    )
     (probed,) = probe(row)
     assert looped == (probed,)
     return probed
 
 
 def test_a_row_gives_its_values() -> None:
-    assert run(Setting().loop("A", "B | upper", "A"), [("x", "y"), ("", None)]) == [("x", "Y", "x"), ("", None, "")]
+    assert run(Setting().loop("A", "B | upper", "A"), [("x", "y"), ("", None)]) == [
+        ("x", "Y", "x"),
+        ("", None, ""),
+    ]
 
 
 def test_columns_come_sorted() -> None:
@@ -77,14 +82,28 @@ def test_one_column_and_none() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["Cost Center", "loop", "self", "context", "missing", "environment", "true", "class", "lambda", "c0", "s0", "k0"]
-    + ["__out__", "__rows__", "l_0_c0", "ﬁrst", "Straße", "a'b", 'a"b'.replace('"', "\\\""), "1st", "{{", "now", ""],
+    [
+        *(
+            "Cost Center",
+            "loop",
+            "self",
+            "context",
+            "missing",
+            "environment",
+            "true",
+            "class",
+            "lambda",
+            "now",
+        ),
+        *("c0", "s0", "k0", "__out__", "__rows__", "l_0_c0", "ﬁrst", "Straße", "a'b", '\\"', "1st", "{{", ""),
+    ],
 )
 def test_columns_of_any_name(name: str) -> None:
-    assert run(Setting().loop(f'row["{name}"] | upper', "A", f'row["{name}"] | upper'), [("x", "y")][:1]) in (
-        [("X", "y", "X")],
-        [("Y", "x", "Y")],
-    )
+    text = f'row["{name}"] | upper'
+    setting = Setting()
+    loop = setting.loop(text, "A", text)
+    row = ["a" if column == "A" else "x" for column in setting.scope.columns]
+    assert run(loop, [row]) == [("X", "a", "X")]
 
 
 def test_shared_chains_give_the_same() -> None:
@@ -94,7 +113,8 @@ def test_shared_chains_give_the_same() -> None:
 
 
 def test_an_error_ends_the_loop_after_the_row() -> None:
-    loop, out = Setting().loop("A | int"), []
+    loop = Setting().loop("A | int")
+    out: list[Any] = []
     rows = iter([["1"], ["x"], ["y"], ["2"]])
     for _ in range(2):
         with pytest.raises(ValueError, match="not a whole number"):

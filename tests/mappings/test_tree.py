@@ -37,7 +37,9 @@ def place(node: Node) -> tuple[str, int | None]:
 
 
 def test_one_file_is_what_it_says(merged: Merge) -> None:
-    tree = merged("user:\n  name:\n    givenName: '{{ First }}'\n  emails:\n  - value: x\n    primary: true\n")
+    tree = merged(
+        "user:\n  name:\n    givenName: '{{ First }}'\n  emails:\n  - value: x\n    primary: true\n"
+    )
     assert plain(tree.user) == {
         "name": {"givenName": "{{ First }}"},
         "emails": [{"value": "x", "primary": True}],
@@ -68,7 +70,9 @@ def test_chains_are_merged_in_order(merged: Merge) -> None:
 
 
 def test_null_removes(merged: Merge) -> None:
-    tree = merged("user: {title: a, name: {givenName: a, familyName: a}}", "user: {title: , name: {givenName: }}")
+    tree = merged(
+        "user: {title: a, name: {givenName: a, familyName: a}}", "user: {title: , name: {givenName: }}"
+    )
     assert plain(tree.user) == {"name": {"familyName": "a"}}
 
 
@@ -77,7 +81,9 @@ def test_null_in_a_base_is_nothing(merged: Merge) -> None:
 
 
 def test_what_was_removed_can_come_back(merged: Merge) -> None:
-    tree = merged("user: {name: {givenName: a, familyName: a}}", "user: {name: }", "user: {name: {givenName: c}}")
+    tree = merged(
+        "user: {name: {givenName: a, familyName: a}}", "user: {name: }", "user: {name: {givenName: c}}"
+    )
     assert plain(tree.user) == {"name": {"givenName": "c"}}
 
 

@@ -91,7 +91,7 @@ class TestCompression:
     @pytest.mark.parametrize(
         ("name", "content"),
         [
-            ("a.csv.gz", gzip.compress(CONTENT)),
+            ("a.csv.gz", gzip.compress(CONTENT, mtime=0)),
             ("a.csv.bz2", bz2.compress(CONTENT)),
             ("a.CSV.XZ", lzma.compress(CONTENT)),
             ("a.zip", zipped("__MACOSX/._a.csv", "sub/", "sub/a.csv", "read.me")),
@@ -106,8 +106,8 @@ class TestCompression:
         ("name", "content"),
         [
             ("a.gz", CONTENT),
-            ("a.gz", gzip.compress(CONTENT * 5000)[:-20]),
-            ("a.gz", gzip.compress(CONTENT * 5000)[:60] + b"\xff" * 90),
+            ("a.gz", gzip.compress(CONTENT * 5000, mtime=0)[:-20]),
+            ("a.gz", gzip.compress(CONTENT * 5000, mtime=0)[:60] + b"\xff" * 90),
             ("a.bz2", CONTENT),
             ("a.bz2", bz2.compress(CONTENT * 5000)[:-9]),
             ("a.xz", CONTENT),
@@ -139,7 +139,7 @@ class TestCompression:
         assert "encrypted" in problem.message
 
     def test_faults_behind_compression(self, tmp_path: Path, refused: Refused) -> None:
-        (tmp_path / "a.csv.gz").write_bytes(gzip.compress(b'id,name\n1,a\n2,"b'))
+        (tmp_path / "a.csv.gz").write_bytes(gzip.compress(b'id,name\n1,a\n2,"b', mtime=0))
         assert refused(path="a.csv.gz").place == "a.csv.gz:3"
 
 
@@ -153,7 +153,7 @@ class TestUrls:
 
     def test_memory(self, memory: Callable[[str, bytes], None], read_csv: Read) -> None:
         memory("/in/a.csv", CONTENT)
-        memory("/in/b.csv.gz", gzip.compress(CONTENT))
+        memory("/in/b.csv.gz", gzip.compress(CONTENT, mtime=0))
         assert read_csv(path="memory://in/a.csv") == ROWS
         assert read_csv(path="memory://in/*") == ROWS * 2
 

@@ -51,8 +51,7 @@ def main() -> None:
     """Run the command line.
 
     Exit codes: 0 done; 1 failed; 2 wrong use or configuration; 3 stopped by a guard; 4 done, but some
-    records
-    are invalid or rejected.
+    records are invalid or rejected.
     """
     signal.signal(signal.SIGTERM, _terminate)
     try:

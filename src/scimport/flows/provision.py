@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, cast
+from typing import Annotated, TypeVar, cast
 
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
@@ -67,10 +67,11 @@ def provision(
     except Exception as error:  # noqa: BLE001 - handed on, in a form that is fit for Prefect's database
         who.error = error
         _log(error)
-        return cast("RunSummary", _failed(error))
+        # The call of the flow raises what is in the state.
+        return cast("RunSummary", Failed(message=_words(error), data=_clean(error)))
     plan, delivery = who.summary.plan, who.summary.delivery
     words = f"{delivery.accepted} accepted, {delivery.rejected} rejected, {plan.invalid} invalid"
-    return cast("RunSummary", Completed(message=words, data=who.summary))  # Prefect unwraps it
+    return cast("RunSummary", Completed(message=words, data=who.summary))
 
 
 def _load(project: Project, pipeline: str, selection: Selection, who: Caller) -> RunSummary:
@@ -105,7 +106,7 @@ def _stage(name: str, work: Callable[[], T], run_name: str = "") -> T:
             results.append(work())
         except Exception as error:  # noqa: BLE001 - as above
             errors.append(error)
-            return _failed(error)
+            return Failed(message=_words(error))
         return None
 
     stage()
@@ -114,16 +115,20 @@ def _stage(name: str, work: Callable[[], T], run_name: str = "") -> T:
     return results[0]
 
 
-def _failed(error: Exception) -> State[Any]:
-    """The state of a failure, from which Prefect raises the error where the flow or task was called.
+def _words(error: Exception) -> str:
+    """What Prefect is told of an error.
 
     An exception that Prefect catches itself is logged with all that led to it, and pickled: values of people
     would be in its database and its storage.
     """
+    return str(error) if isinstance(error, ScimportError) else f"unexpected {type(error).__name__}"
+
+
+def _clean(error: Exception) -> Exception:
+    """The error that a Python flow sees, and Prefect after it: without what led to it, and without values."""
     if isinstance(error, ScimportError):
-        problems = [replace(problem, value="") for problem in error.problems]
-        return Failed(message=str(error), data=type(error)(problems))
-    return Failed(message=f"unexpected {type(error).__name__}", data=error)
+        return type(error)([replace(problem, value="") for problem in error.problems])
+    return RuntimeError(_words(error))
 
 
 def _log(error: Exception) -> None:
@@ -136,7 +141,7 @@ def _log(error: Exception) -> None:
     else:
         # Where it happened, without the error's own words: they may quote a value.
         frames = "".join(traceback.format_tb(error.__traceback__))
-        logger.error("unexpected %s\n%s", type(error).__name__, frames)
+        logger.error("%s\n%s", _words(error), frames)
 
 
 def _project(folder: str | None) -> Project:
