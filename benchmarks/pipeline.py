@@ -125,10 +125,10 @@ def environment() -> dict[str, str]:
 def print_report(report: dict[str, Any]) -> None:
     """Print the tables as Markdown."""
     print(", ".join(f"{name} {value}" for name, value in report["environment"].items()))
+    print(f"{report['rows']:,} people, {report['rounds']} rounds, CPU time on one core; by hand is 1.")
     print(
-        f"{report['rows']:,} people, {report['rounds']} rounds, CPU time on one core; the script by hand is 1."
+        f"By hand, the plain design and scimport made equal users of {report['users_compared']:,} people.\n"
     )
-    print(f"It, the plain design and scimport made equal users of {report['users_compared']:,} people.\n")
     _print_table(("", "speed", "of the rounds", "us a person", "goal"), map(_speed_cells, report["speed"]))
     if report["memory"]:
         few, many = report["rows"], 10 * report["rows"]

@@ -115,8 +115,8 @@ def one_core() -> Iterator[None]:
 
 
 def _seconds_a_row(reference: Callable[[], int]) -> float:
-    # In a process of its own the reference would not pay for collecting what the variants keep. (To freeze that
-    # for the time would put off the variants' own collections, which are part of their cost.)
+    # In a process of its own the reference would not pay for collecting what the variants keep. (To freeze
+    # that for the time would put off the variants' own collections, which are part of their cost.)
     gc.disable()
     reference()  # warms the processor's caches, which the variant has just filled
     began = process_time()

@@ -65,6 +65,20 @@ class Code(StrEnum):
     UNKNOWN_FILTER = "unknown-filter"
     BAD_SCHEMA = "bad-schema"
 
+    # Guards
+    GUARD_LEAVERS = "guard-leavers"
+    GUARD_CHANGES = "guard-changes"
+    GUARD_PER_ATTRIBUTE = "guard-per-attribute"
+    GUARD_BLANKS = "guard-blanks"
+    GUARD_INACTIVE_SHARE = "guard-inactive-share"
+    GUARD_INVALID = "guard-invalid"
+    GUARD_NEW_KEYS = "guard-new-keys"
+    GUARD_CHANGED_KEYS = "guard-changed-keys"
+    GUARD_ROWS = "guard-rows"
+    GUARD_STOPPED = "guard-stopped"
+    PLAN_REFUSED = "plan-refused"
+    UNKNOWN_PLAN = "unknown-plan"
+
     # Apps
     UNSAFE_ENDPOINT = "unsafe-endpoint"
     ENDPOINT_UNREACHABLE = "endpoint-unreachable"
@@ -77,6 +91,7 @@ class Code(StrEnum):
     ENDPOINT_FAILING = "endpoint-failing"
     BUDGET_EXHAUSTED = "budget-exhausted"
     RECORD_REJECTED = "record-rejected"
+    LOG_UNREADABLE = "log-unreadable"
 
     # Sandbox
     SANDBOX_RUNNING = "sandbox-running"

@@ -12,6 +12,7 @@
       DeliveryError               the endpoint stopped the delivery; what is left stays staged      (exit 1)
         SignInError               ... no token, or 401 with a fresh one
         BudgetError               ... the day's calls are used up
+      LogError                    the provisioning log cannot be read; who waits goes on waiting    (exit 1)
       Interrupted                 stopped by a person or a signal; what is left stays staged        (exit 1)
 
 An error that concerns one record only is never an exception beyond the module that finds it: it is a
@@ -78,6 +79,10 @@ class SignInError(DeliveryError):
 
 class BudgetError(DeliveryError):
     """The day's calls are used up; the rest stays staged."""
+
+
+class LogError(ScimportError):
+    """The provisioning log cannot be read; who waits for an outcome goes on waiting."""
 
 
 class Interrupted(ScimportError):

@@ -165,7 +165,15 @@ class DeliveryCounts:
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """One run of one pipeline, as ``run --json`` prints it."""
+    """One run of one pipeline, as ``run --json`` prints it.
+
+    Attributes:
+        plan: What its plan found.
+        delivery: What delivering it came to.
+        seconds: From the beginning to the end.
+        problems_file: Where the problems are, relative to the project folder; empty when there are none.
+        whole: Whether it read the whole source, so that later runs can be compared with it.
+    """
 
     pipeline: str
     run_id: str
@@ -174,3 +182,4 @@ class RunSummary:
     delivery: DeliveryCounts = field(default_factory=DeliveryCounts)
     seconds: float = 0.0
     problems_file: str = ""
+    whole: bool = False

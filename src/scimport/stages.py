@@ -27,25 +27,32 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import orjson
+
 from scimport.apps.app import App
 from scimport.apps.bulk import bulk_request
 from scimport.apps.delivery import deliver
 from scimport.apps.outbox import MAX_OPERATIONS, Operation
 from scimport.codes import Code
-from scimport.connection import connected
-from scimport.errors import DeliveryError, Interrupted, ScimportError, SourceError
+from scimport.connection import checked_endpoint, connected
+from scimport.errors import DeliveryError, GuardStop, Interrupted, ScimportError, SourceError, UsageError
 from scimport.mappings.mapping import Mapping, compile_mapping
 from scimport.mappings.validation import UserValidator
-from scimport.model import DeliveryCounts, PlanCounts, Problem, RunSummary
+from scimport.model import DeliveryCounts, PlanCounts, Problem, RunSummary, Severity
 from scimport.plan import Input, PlanBuilder, Selection
+from scimport.plan.compare import digest_user
+from scimport.plan.guards import stops
 from scimport.project import LoadedSource, Pipeline, Project
 from scimport.project.values import did_you_mean
-from scimport.sources.base import open_source
+from scimport.sources.base import open_source, source_state
 from scimport.sources.contract import compile_contract
 from scimport.state import Database, locks, runs
 from scimport.state.outbox import Limits, StateOutbox
 from scimport.state.people import People
-from scimport.state.plans import Plans, PlanState
+from scimport.state.plans import Plans, PlanState, Review, find_plan
+
+PLAN_LIFE = 86_400.0
+"""Seconds after which a plan is too old to be applied."""
 
 PART = 50_000
 """Records of a part: what is extracted and mapped between two looks at the clock, or in one task."""
@@ -127,9 +134,13 @@ class PipelineRun:
         self._project, self._selection, self._show_values = project, selection, show_values
         self._on_progress, self._stop = on_progress, stop or threading.Event()
         self.pipeline = project.pipeline(name)
+        checked_endpoint(self.pipeline)
         self._exits = ExitStack()
         self._began = time.monotonic()
         self._builder: PlanBuilder | None = None
+        self._source: Input | None = None
+        self.stopped: list[Problem] = []
+        """Problems of the guards that stop the plan."""
         self.summary = RunSummary(pipeline=name, run_id="", plan_id="")
 
     def __enter__(self) -> Self:
@@ -178,9 +189,8 @@ class PipelineRun:
         if self._stop.is_set():
             raise _interrupted("nothing was sent", self.pipeline.name)
         if self._builder is None:
-            source = self._exits.enter_context(opened(self._project, self.pipeline, datetime.now(UTC)))
+            self._builder = PlanBuilder(self._database, self.pipeline.name, self._open(), self._selection)
             self._exits.enter_context(_frozen())
-            self._builder = PlanBuilder(self._database, self.pipeline.name, source, self._selection)
             self._note(plan_id=self._builder.plan_id)
         more = self._builder.step(records)
         self._on_progress(Progress("extract", self._builder.read))
@@ -191,21 +201,49 @@ class PipelineRun:
         if self._builder is None:
             raise RuntimeError("extract first")
         counts = self._builder.finish()
-        self._note(plan=counts)
+        self._note(plan=counts, whole=not self._selection.keys and not counts.held_back)
         self._write_problems()
+        usual = runs.usual_rows(self._database, self.pipeline.name)
+        with self._database.write() as connection:
+            measures = self._builder.measures(connection, counts, usual)
+            self.stopped = stops(measures, self.pipeline.config.guards)
+            self._plans.review(connection, self.summary.plan_id, self._inputs(), self.stopped)
         return counts
+
+    def apply(self, plan_id: str) -> None:
+        """Deliver exactly a plan that was made before, or refuse it.
+
+        Raises:
+            UsageError: It is not staged (any more), or what it was made of has changed.
+            GuardStop: A guard stops it, and nobody has approved it.
+        """
+        with self._database.read() as connection:
+            review = find_plan(connection, plan_id)
+            moved_on = self._plans.moved_on(connection, plan_id)
+            now = self._database.now(connection)
+        if review is None or review.pipeline != self.pipeline.name:
+            raise UsageError(Problem(Code.UNKNOWN_PLAN, f"{self.pipeline.name} has no plan '{plan_id}'"))
+        self._open()
+        if why := _stale(review, self._inputs(), now=now, moved_on=moved_on):
+            hint = f"Make a new one with `scimport plan {self.pipeline.name}`."
+            raise UsageError(Problem(Code.PLAN_REFUSED, f"the plan cannot be applied: {why}", hint=hint))
+        self._note(plan_id=plan_id, plan=review.counts)
+        self.deliver()
 
     def deliver(self) -> DeliveryCounts:
         """Send what the plan has staged, and keep what the endpoint says of each request.
 
         Raises:
+            GuardStop: A guard stops the plan, and nobody has approved it; nothing is sent.
             DeliveryError: The endpoint stopped the delivery; what is left stays staged.
             Interrupted: A person or a signal did.
         """
         plan_id, name = self.summary.plan_id, self.pipeline.name
-        with self._database.write() as connection:
-            self._plans.set_state(connection, plan_id, PlanState.APPLYING)
+        with self._database.read() as connection:
+            _check_guards(find_plan(connection, plan_id))
         with connected(self._project, self.pipeline) as app:
+            with self._database.write() as connection:
+                self._plans.set_state(connection, plan_id, PlanState.APPLYING)
             limits = Limits(app.endpoint.tenant, daily_calls=self.pipeline.config.app.daily_calls)
             outbox = StateOutbox(self._database, name, plan_id, limits)
             before = outbox.tally()
@@ -272,6 +310,21 @@ class PipelineRun:
             with self._database.write() as connection:
                 self._plans.set_state(connection, self.summary.plan_id, PlanState.DISCARDED)
 
+    def _open(self) -> Input:
+        if self._source is None:
+            self._source = self._exits.enter_context(opened(self._project, self.pipeline, datetime.now(UTC)))
+        return self._source
+
+    def _inputs(self) -> dict[str, str]:
+        """Digests of what a plan is made of: a plan made of something else is another plan."""
+        loaded = self._project.source(self.pipeline.config.source)
+        parts = {
+            "pipeline": self.pipeline.document.data,
+            "source": [loaded.document.data, source_state(loaded.config, self._project.root)],
+            "mapping": self._open().mapping.fingerprint.hex(),
+        }
+        return {name: digest_user(orjson.dumps(part, default=str)).hex() for name, part in parts.items()}
+
     def _note(self, **known: Any) -> None:
         self.summary = dataclasses.replace(self.summary, **known)
 
@@ -288,6 +341,27 @@ class PipelineRun:
             problems = self._plans.problems(connection, self.summary.plan_id)
             if write_problems(path, problems, show_values=self._show_values):
                 self._note(problems_file=path.relative_to(self._project.root).as_posix())
+
+
+def _check_guards(review: Review | None) -> None:
+    if review is None or not review.stopped or review.approved_by:
+        return
+    message = f"nothing was sent; the plan {review.id} waits for approval"
+    hint = f'After a look at `scimport show {review.id}`: `scimport approve {review.id} --reason "..."`, then'
+    waits = Problem(Code.GUARD_STOPPED, message, Severity.NOTE, f"{hint} `scimport apply {review.id}`.")
+    raise GuardStop([*review.stopped, waits])
+
+
+def _stale(review: Review, inputs: dict[str, str], *, now: float, moved_on: bool) -> str:
+    """Why a plan must not be applied any more; empty when it may be."""
+    if review.state is not PlanState.STAGED:
+        return f"it is {review.state}, and only a staged plan can be"
+    if now > review.created_at + PLAN_LIFE:
+        return f"it is older than {PLAN_LIFE / 3600:.0f} hours"
+    if moved_on:
+        return "people were sent by another plan since"
+    changed = [name for name, digest in review.inputs.items() if inputs.get(name) != digest]
+    return f"the {' and the '.join(changed)} changed since" if changed else ""
 
 
 def known_columns(project: Project, pipeline: Pipeline) -> tuple[str, ...]:

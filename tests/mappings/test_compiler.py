@@ -28,7 +28,8 @@ def test_all_problems_come_at_once_in_the_order_of_the_file(wrong: Any) -> None:
     problems = wrong(
         "vars: {a: '{{ b }}'}\nwhere: Statsu == 'A'\nclear: [titel]\n"
         "user:\n  externalId: '{{ Id | uper }}'\n"
-        "  userName: '{{ Id'\n  active: 'yes'\n  nick: a\n  emails:\n  - value: '{{ Mail }}'\n  title: {a: b}\n",
+        "  userName: '{{ Id'\n  active: 'yes'\n  nick: a\n"
+        "  emails:\n  - value: '{{ Mail }}'\n  title: {a: b}\n",
         columns=["Id", "Status", "Email"],
     )
     assert [(problem.code, problem.line, problem.field) for problem in problems] == [

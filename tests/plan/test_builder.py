@@ -153,6 +153,12 @@ def test_a_source_of_everybody_that_holds_nobody_is_refused(workshop: Workshop) 
 
 
 class TestKeysThatOccurAgain:
+    def test_rows_that_make_the_same_user_are_repeats(self, workshop: Workshop) -> None:
+        made = workshop.load("1,Ann,A,", "1, Ann ,A,Y")
+        assert made.counts == PlanCounts(read=2, repeated=1, joiners=1, to_send=1)
+        workshop.people("1, Ann ,A,Y", "1,Ann,A,")
+        assert workshop.plan().counts == PlanCounts(read=2, repeated=1, unchanged=1)
+
     def test_exact_repeats_collapse_with_a_warning(self, workshop: Workshop) -> None:
         made = workshop.load("1,Ann,A,", "2,Bob,A,", "1,Ann,A,", "1,Ann,A,")
         assert made.counts == PlanCounts(read=4, repeated=2, joiners=2, to_send=2)

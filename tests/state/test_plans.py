@@ -29,8 +29,8 @@ def test_a_plan_keeps_its_changes_in_order(database: Database) -> None:
         assert plans.tally(connection, plan) == {("joiner", "planned"): 3, ("invalid", "invalid"): 1}
         staged = plans.staged(connection, plan, ["a", "c", "nobody"])
     assert staged == {
-        "a": Staged("a", ChangeKind.JOINER, 0, b"r" * 16),
-        "c": Staged("c", ChangeKind.INVALID, 0, b"r" * 16),
+        "a": Staged("a", ChangeKind.JOINER, 0, b"r" * 16, b"u" * 16),
+        "c": Staged("c", ChangeKind.INVALID, 0, b"r" * 16, b"u" * 16),
     }
 
 

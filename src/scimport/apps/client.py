@@ -80,7 +80,7 @@ class Client:
             with self._http.stream("POST", self._endpoint.url, content=body, headers=headers) as response:
                 return answer_of(response.status_code, response.headers, _beginning(response))
         except httpx.TransportError as error:
-            return _unanswered(error, self._endpoint)
+            return unanswered(error, self._endpoint)
 
 
 def connect(endpoint: Endpoint, count: int) -> list[Client]:
@@ -92,6 +92,20 @@ def connect(endpoint: Endpoint, count: int) -> list[Client]:
     context = _ssl_context(endpoint)
     try:
         return [Client(endpoint, ssl_context=context) for _ in range(count)]
+    except (ValueError, ImportError, httpx.InvalidURL):
+        raise stops.no_proxy() from None
+
+
+def reader(endpoint: Endpoint) -> httpx.Client:
+    """Make a client that reads from the endpoint's host, with the same care.
+
+    Raises:
+        DeliveryError: The environment names authorities or a proxy that cannot be used.
+    """
+    headers = {"User-Agent": _HEADERS["User-Agent"], "Accept": "application/json"}
+    context, trust_env = _ssl_context(endpoint), not endpoint.loopback
+    try:
+        return httpx.Client(timeout=TIMEOUT, verify=context, trust_env=trust_env, headers=headers)
     except (ValueError, ImportError, httpx.InvalidURL):
         raise stops.no_proxy() from None
 
@@ -117,7 +131,8 @@ def _beginning(response: httpx.Response) -> bytes:
     return bytes(body[:_MAX_ANSWER])
 
 
-def _unanswered(error: httpx.TransportError, endpoint: Endpoint) -> Answer:
+def unanswered(error: httpx.TransportError, endpoint: Endpoint) -> Answer:
+    """Say why a request has no answer."""
     causes = tuple(_chain(error))
     place = f"{endpoint.host}:{endpoint.port}"
     for inner in causes:

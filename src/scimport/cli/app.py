@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from scimport import __version__
-from scimport.cli import check, init, preview, problems, run, schema, serve, status
+from scimport.cli import check, init, plans, preview, problems, run, schema, serve, status
 from scimport.cli.output import Output, problem_document
 from scimport.errors import ScimportError
 
@@ -23,7 +23,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for module in (check, preview, run, status, problems, serve, schema, init):
+for module in (check, preview, run, plans, status, problems, serve, schema, init):
     module.register(app)
 
 
@@ -65,7 +65,7 @@ def main() -> None:
 
 
 def report(error: ScimportError, *, as_json: bool) -> None:
-    """Print an error for the person who must act, on stderr; and as the JSON document if one was asked for."""
+    """Print an error for the person who must act on stderr, and as the JSON document if asked for."""
     Output(as_json=True).problems(error.problems)
     Output(as_json=as_json).json({"error": [problem_document(problem) for problem in error.problems]})
 

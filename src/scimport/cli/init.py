@@ -38,10 +38,11 @@ def init(
         origin = _sample() / part
         if origin.is_dir():
             shutil.copytree(
-                origin, folder / part, ignore=shutil.ignore_patterns("__pycache__", "generate.py")
+                origin, folder / part, ignore=shutil.ignore_patterns("__pycache__", "generate.py", "demo.py")
             )
         else:
             shutil.copyfile(origin, folder / part)
+    (folder / ".gitignore").write_text(".env\n.scimport/\n", encoding="utf-8")
     output = Output(as_json=as_json)
     output.say(f"{folder} is ready. Try: cd {folder} && scimport check && scimport run --all")
     output.json({"project": str(folder.absolute())})

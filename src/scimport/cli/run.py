@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,8 +13,8 @@ import typer
 from scimport.cli import options
 from scimport.cli.output import Output, problem_document, run_document
 from scimport.codes import Code
-from scimport.errors import Interrupted, ScimportError, UsageError
-from scimport.model import Problem, RunSummary
+from scimport.errors import GuardStop, Interrupted, ScimportError, UsageError
+from scimport.model import Problem, RunSummary, Severity
 
 if TYPE_CHECKING:
     from scimport.plan import Selection
@@ -58,13 +58,18 @@ def plan(
             build(work)
             written = work.write_requests(requests) if requests else 0
     output.summary(work.summary)
-    output.say(
-        f"{work.summary.plan.to_send} people would be sent, in {calls(work.summary)} calls. Nothing was sent."
-    )
+    output.say(f"{work.summary.plan.to_send} people would be sent, in {calls(work.summary)} calls.")
+    output.say("Nothing was sent.")
     if requests:
         output.say(f"{written} request bodies are in {requests}.")
-    output.json(run_document(work.summary) | {"requests": written})
-    raise typer.Exit(INVALID_OR_REJECTED if work.summary.plan.invalid else 0)
+    output.problems(work.stopped)
+    plan_id = work.summary.plan_id
+    output.say(f"Look at it with `scimport show {plan_id}`; send exactly it with `scimport apply {plan_id}`.")
+    stopped = [problem_document(one) for one in work.stopped]
+    output.json(run_document(work.summary) | {"requests": written, "stopped": stopped})
+    raise typer.Exit(
+        GuardStop.exit_code if stopped else INVALID_OR_REJECTED if work.summary.plan.invalid else 0
+    )
 
 
 def run(
@@ -94,11 +99,12 @@ def run(
             Problem(Code.BAD_VALUE, "--key is for one pipeline", hint="Name the pipeline of the key.")
         )
     selection = Selection(full=full, limit=limit, keys=frozenset(key or ()))
-    with _runner(project, prefect) as runner:
-        _each(
+    output = Output(as_json=as_json)
+    with _runner(project, prefect, output) as runner:
+        each_run(
             pipelines,
             lambda name, tell: runner(project, name, selection, show_values=show_values, on_progress=tell),
-            Output(as_json=as_json),
+            output,
             several=everything or len(pipelines) > 1,
         )
 
@@ -113,7 +119,11 @@ def resume(context: typer.Context, names: options.Names = None, as_json: options
     output = Output(as_json=as_json)
     if not pipelines:
         output.problems(
-            [Problem(Code.NOTHING_TO_RESUME, "no delivery was cut off", hint="Nothing is left to do.")]
+            [
+                Problem(
+                    Code.NOTHING_TO_RESUME, "no delivery was cut off", Severity.NOTE, "Nothing is left to do."
+                )
+            ]
         )
         output.json({"runs": []})
         return
@@ -123,7 +133,7 @@ def resume(context: typer.Context, names: options.Names = None, as_json: options
             work.finish_interrupted()
         return work.summary
 
-    _each(pipelines, finish, output, several=len(names or ()) != 1)
+    each_run(pipelines, finish, output, several=len(names or ()) != 1)
 
 
 def load(
@@ -158,7 +168,7 @@ def calls(summary: RunSummary) -> int:
     return -(-summary.plan.to_send // 50)
 
 
-def _each(
+def each_run(
     names: tuple[str, ...],
     load_one: Callable[[str, Callable[[Progress], None]], RunSummary],
     output: Output,
@@ -208,7 +218,18 @@ def progress(output: Output) -> Iterator[Callable[[Progress], None]]:
 
 
 @contextmanager
-def _runner(project: Project, prefect: bool | None) -> Iterator[Callable[..., RunSummary]]:
+def waiting(output: Output, text: str) -> Iterator[None]:
+    """Say what takes its time, with a spinner on a terminal."""
+    if output.console.is_terminal:
+        with output.console.status(text):
+            yield
+    else:
+        output.say(text)
+        yield
+
+
+@contextmanager
+def _runner(project: Project, prefect: bool | None, output: Output) -> Iterator[Callable[..., RunSummary]]:
     """How pipelines are run: directly, or as flows where that is wanted or a Prefect API is there."""
     if prefect is False:
         yield load
@@ -221,5 +242,7 @@ def _runner(project: Project, prefect: bool | None) -> Iterator[Callable[..., Ru
         return
     from scimport.flows.runner import flow_runner  # noqa: PLC0415
 
-    with flow_runner(project, url) as as_flow:
+    with ExitStack() as exits:
+        with waiting(output, "Starting Prefect ..."):
+            as_flow = exits.enter_context(flow_runner(project, url))
         yield as_flow

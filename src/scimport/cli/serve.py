@@ -10,6 +10,7 @@ import typer
 
 from scimport.cli import options
 from scimport.cli.output import Output
+from scimport.cli.run import waiting
 from scimport.codes import Code
 from scimport.errors import UsageError
 from scimport.model import Problem
@@ -38,7 +39,8 @@ def serve(context: typer.Context, port: _Port = None, as_json: options.Json = Fa
         url = project.environment.get("PREFECT_API_URL")
         own_server = url is None
         if url is None:
-            url = exits.enter_context(running_server(project, port=port, pages=True))
+            with waiting(output, "Starting Prefect ..."):
+                url = exits.enter_context(running_server(project, port=port, pages=True))
         else:
             check_api(url)
             prepare(project, url)

@@ -146,7 +146,8 @@ class _Writer:
             certain.append(f"{members.pop(0)[0]!r}: {literal}")
         self._lines.append(f"{indent}{target} = {{{', '.join(certain)}}}")
         for name, member in members:
-            self._assign(f"{target}[{name!r}] = {{}}", member, indent)
+            key = repr(name).replace("{", "{{").replace("}", "}}")
+            self._assign(f"{target}[{key}] = {{}}", member, indent)
         return target
 
     def _assign(self, put: str, shape: Shape, indent: str) -> None:

@@ -53,7 +53,7 @@ class MappedLeaf:
         columns: Columns that it reads, sorted; () for a constant.
         file: File that it is written in, relative to the project folder; a base's when it is inherited.
         line: Line in that file.
-        is_constant: Whether it is the same for every row, because there is no expression in it.
+        is_constant: Whether it is the same for every row, because nothing in it depends on one.
         value: The JSON value of a constant.
     """
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -12,6 +13,7 @@ from scimport.codes import Code
 from scimport.errors import SourceError
 from scimport.model import Change, ChangeKind, PlanCounts, Problem, Severity, Status, placed
 from scimport.plan.compare import deactivated, digest_rows, digest_user, kind_of
+from scimport.plan.guards import SHOWN, AttributeCounts, Measure, Tally, measured
 from scimport.plan.records import MAX_KEY, Input, Mapper, Record, Row, key_text
 from scimport.plan.seen import Seen
 from scimport.sources.base import Batch
@@ -66,7 +68,7 @@ class PlanBuilder:
         self._keys = frozenset(selection.keys)
         self._mapper = Mapper(source)
         self._batches = iter(source.source.batches(BATCH))
-        self.read = self._out_of_scope = self._invalid = self._unchanged = self._repeated = 0
+        self.read = self._out_of_scope = self._invalid = self._unchanged = self._repeated = self._missing = 0
         with database.write() as connection:
             self._seen = Seen(*self._people.id_range(connection))
             self.plan_id = self._plans.create(connection)
@@ -230,7 +232,7 @@ class PlanBuilder:
         known = {keys[found[0]]: Known._make(found) for found in self._people.lookup(connection, keys)}
         for record in records:
             first = staged.get(record.key) or self._unchanged_before(known[record.key], record.key)
-            if first.row_digest == record.digest:
+            if _is_same(first, record):
                 self._repeated += 1
                 self._tell(connection, record, Code.REPEATED_ROW, Severity.WARNING)
             elif self._input.duplicates == "last":
@@ -240,7 +242,7 @@ class PlanBuilder:
 
     def _unchanged_before(self, person: Known, key: str) -> Staged:
         # Its row digest was refreshed when it was found unchanged, so it speaks for the row that was read.
-        return Staged(key, ChangeKind.UNCHANGED, self._seen.position(person.id) or 0, person.row_digest)
+        return Staged(key, ChangeKind.UNCHANGED, self._seen.position(person.id) or 0, *person[3:])
 
     def _replace(self, connection: Connection, first: Staged, record: Record) -> Staged:
         """The last record of a key wins; within a batch, unchanged records come before changed ones."""
@@ -256,13 +258,13 @@ class PlanBuilder:
         )
         if not record.body and not record.problems:  # its row is as last acknowledged: it was not mapped
             self._unchanged += 1
-            return Staged(record.key, ChangeKind.UNCHANGED, record.position, record.digest)
+            user_digest = record.known.user_digest if record.known else b""
+            return Staged(record.key, ChangeKind.UNCHANGED, record.position, record.digest, user_digest)
         change = self._change(record)
         if change is not None:
             self._plans.stage(connection, self.plan_id, [change])
-        return Staged(
-            record.key, change.kind if change else ChangeKind.UNCHANGED, record.position, record.digest
-        )
+        kind = change.kind if change else ChangeKind.UNCHANGED
+        return Staged(record.key, kind, record.position, record.digest, digest_user(record.body))
 
     def _reject_both(self, connection: Connection, first: Staged, record: Record) -> Staged:
         """Nobody can say which of several contents of a key is true: all its records are invalid."""
@@ -279,9 +281,47 @@ class PlanBuilder:
             self._plans.stage(connection, self.plan_id, [refused])
         self._invalid += 1
         self._tell(connection, record, Code.DUPLICATE_KEY, Severity.ERROR)
-        return Staged(record.key, ChangeKind.INVALID, first.position, _DUPLICATE)
+        return Staged(record.key, ChangeKind.INVALID, first.position, _DUPLICATE, b"")
 
     # the end
+
+    def measures(
+        self, connection: Connection, counts: PlanCounts, usual_rows: Sequence[int]
+    ) -> list[Measure]:
+        """What the guards count of the finished plan."""
+        known, active = self._people.count(connection)
+        tally = self._plans.tally(connection, self.plan_id)
+        planned = {kind: tally.get((kind.value, Status.PLANNED.value), 0) for kind in ChangeKind}
+        seen = Tally(
+            valid=counts.read - counts.out_of_scope - counts.invalid - counts.repeated,
+            invalid=counts.invalid,
+            known=known,
+            active=active,
+            leavers=planned[ChangeKind.LEAVER],
+            missing=self._missing,
+            changes=planned[ChangeKind.MOVER] + planned[ChangeKind.LEAVER],
+            joiners=planned[ChangeKind.JOINER],
+            inactive=self._plans.inactive(connection, self.plan_id),
+            rows=None if self._keys else self.read,
+            usual_rows=usual_rows,
+        )
+        measures = measured(seen, lambda guard: self._first_keys(connection, guard))
+        if seen.changes:
+            attributes = AttributeCounts()
+            for key, before, after in self._plans.modified(connection, self.plan_id):
+                attributes.add(key, before, after)
+            measures += attributes.measures(known)
+        return measures
+
+    def _first_keys(self, connection: Connection, guard: str) -> tuple[str, ...]:
+        wanted: dict[str, dict[str, Any]] = {
+            "leavers": {"kind": ChangeKind.LEAVER.value, "status": Status.PLANNED.value},
+            "changes": {"kind": ChangeKind.MOVER.value},
+            "invalid": {"kind": ChangeKind.INVALID.value},
+            "inactive_share": {"active": False, "status": Status.PLANNED.value},
+        }
+        conditions = wanted.get(guard, {"kind": ChangeKind.JOINER.value})
+        return self._plans.first_keys(connection, self.plan_id, SHOWN, **conditions)
 
     def _check_not_empty(self) -> None:
         if self.read or self._keys or self._input.extent == "changes":
@@ -320,6 +360,7 @@ class PlanBuilder:
             chosen = {found[1] for found in self._people.lookup(connection, sorted(self._keys))}
             unseen = [number for number in unseen if number in chosen]
         for page in self._people.active(connection, unseen):
+            self._missing += len(page)
             self._plans.stage(connection, self.plan_id, [self._leaver(person) for person in page])
 
     def _leaver(self, person: Person) -> Change:
@@ -356,6 +397,13 @@ class PlanBuilder:
         problem = dataclasses.replace(_REPEATS[code], severity=severity, field=self._input.key)
         placed = self._placed(record.position, record.key, (problem,))
         self._plans.add_problems(connection, self.plan_id, placed)
+
+
+def _is_same(first: Staged, record: Record) -> bool:
+    """Whether a record repeats an earlier one of its key: the same row, or a row that makes the same user."""
+    if first.row_digest == record.digest:
+        return True
+    return bool(record.body) and first.user_digest == digest_user(record.body)
 
 
 _REPEATS = {

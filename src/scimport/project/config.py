@@ -330,6 +330,39 @@ class ScheduleConfig(Config):
         return self
 
 
+class GuardLimit(Config):
+    """How much of something a guard lets through: the smaller of the two, see docs/guards.md."""
+
+    max_percent: Annotated[float, Field(ge=0, le=100)] = Field(
+        description="Share of the population, in percent."
+    )
+    max_count: Count = Field(description="Number, however large the population is.")
+
+
+def _limit(max_percent: float, max_count: int, description: str) -> Any:
+    return Field(default=GuardLimit(max_percent=max_percent, max_count=max_count), description=description)
+
+
+class GuardsConfig(Config):
+    """What a plan may not do unasked. A plan that a guard stops can be approved; nothing is sent before."""
+
+    leavers: GuardLimit = _limit(10, 499, "People made inactive, of the active ones.")
+    changes: GuardLimit = _limit(30, 5000, "Known people changed, of the known ones.")
+    per_attribute: GuardLimit = _limit(
+        30, 5000, "Known people for whom one attribute changes, of the known ones."
+    )
+    blanks: GuardLimit = _limit(
+        5, 500, "Known people who lose the value of one attribute, of the known ones."
+    )
+    inactive_share: GuardLimit = _limit(25, 5000, "People sent as inactive, of all valid records.")
+    invalid: GuardLimit = _limit(10, 1000, "Invalid records, of those in scope.")
+    new_keys: GuardLimit = _limit(30, 5000, "New keys, beside the known ones; not for the first load.")
+    changed_keys: GuardLimit = _limit(5, 100, "Keys that are new while as many have gone, of the known ones.")
+    rows: GuardLimit = _limit(
+        30, 100_000, "Records more or less than the median of the last ten runs, of that."
+    )
+
+
 class PipelineConfig(Config):
     """A pipeline: from which source, by which mapping, to which app, when."""
 
@@ -345,6 +378,13 @@ class PipelineConfig(Config):
     leavers: Literal["deactivate", "report", "ignore"] = Field(
         default="report",
         description="People missing from a full source: sent with active false, reported, or ignored.",
+    )
+    confirm_within: Duration = Field(
+        default=5400.0,
+        description="How long after its delivery a person may stay out of the provisioning log: 90m, 2h.",
+    )
+    guards: GuardsConfig = Field(
+        default_factory=GuardsConfig, description="What a plan may not do unless it is approved."
     )
 
 

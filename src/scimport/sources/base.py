@@ -92,6 +92,19 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
+def source_state(config: CsvSourceConfig | SqlSourceConfig, root: Path) -> list[tuple[str, int, int]]:
+    """What tells cheaply whether local files have changed: path, size and time of each; empty elsewhere."""
+    if config.kind == "sql" or "://" in config.path:
+        return []
+    files = sorted(path for path in root.glob(config.path) if path.is_file()) if _is_glob(config.path) else []
+    found = files or [path for path in (root / config.path,) if path.is_file()]
+    return [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in found]
+
+
+def _is_glob(path: str) -> bool:
+    return not Path(path).is_absolute() and any(sign in path for sign in "*?[")
+
+
 def check_rows(found: int, wanted: int, file: str) -> None:
     """Refuse a source that has come to its end with fewer rows than its ``min_rows``."""
     if found >= wanted:

@@ -162,8 +162,9 @@ class StateOutbox:
         ids = [one.change_id for one in delivery.operations]
         accepted = {"status": Status.ACCEPTED.value, "delivery_id": delivery.id}
         connection.execute(update(change).where(change.c.id.in_(ids)).values(accepted))
-        people, users = self._acknowledge
-        connection.execute(people, {"ids": ids, "at": now, "by": delivery.id})
+        known, new, users = self._acknowledge
+        connection.execute(known, {"ids": ids, "at": now, "by": delivery.id})
+        connection.execute(new, {"ids": ids, "at": now, "by": delivery.id})
         connection.execute(users, {"ids": ids})
 
     def tally(self) -> DeliveryCounts:
@@ -233,25 +234,27 @@ def _close_lost(connection: Connection, plan_id: str, now: float) -> None:
     )
 
 
-def _acknowledgement(dialect: str) -> tuple[UpdateBase, UpdateBase]:
-    """Accepted changes become people as last acknowledged, known before or not: two statements.
+def _acknowledgement(dialect: str) -> tuple[UpdateBase, UpdateBase, UpdateBase]:
+    """Accepted changes become people as last acknowledged: those known before, new ones, the users of both.
 
-    Parameters of both: ``ids`` of changes; of the first: ``at`` (seconds), ``by`` (delivery).
+    People are not upserted: PostgreSQL would use up an id for each conflict, and ids are kept dense.
+    Parameters of all: ``ids`` of changes; of the first two: ``at`` (seconds), ``by`` (delivery).
     """
     copied = ["key", "external_id", "active", "row_digest", "user_digest"]
-    accepted = change.c.id.in_(bindparam("ids", expanding=True))
-    values = (plan.c.pipeline, *(change.c[name] for name in copied), bindparam("at"), bindparam("by"))
-    planned = select(*values).join(plan, plan.c.id == change.c.plan_id).where(accepted).order_by(change.c.key)
-    people = _upsert(
-        dialect, person, ["pipeline", *copied, "acknowledged_at", "delivery_id"], planned, ["pipeline", "key"]
-    )
-    found = (
-        select(person.c.id, change.c.body)
-        .join(plan, plan.c.id == change.c.plan_id)
-        .join(person, and_(person.c.pipeline == plan.c.pipeline, person.c.key == change.c.key))
-        .where(accepted)
-    )
-    return people, _upsert(dialect, person_user, ["person_id", "body"], found, ["person_id"])
+    accepted = and_(change.c.id.in_(bindparam("ids", expanding=True)), plan.c.id == change.c.plan_id)
+    same = and_(person.c.pipeline == plan.c.pipeline, person.c.key == change.c.key)
+    changed: dict[str, Any] = {name: change.c[name] for name in copied} | {
+        "acknowledged_at": bindparam("at"),
+        "delivery_id": bindparam("by"),
+    }
+    known = update(person).where(accepted, same).values(changed)
+    unknown = select(
+        plan.c.pipeline, *(change.c[name] for name in copied), bindparam("at"), bindparam("by")
+    ).where(accepted, ~select(person.c.id).where(same).exists())
+    columns = ["pipeline", *copied, "acknowledged_at", "delivery_id"]
+    new = insert(person).from_select(columns, unknown.order_by(change.c.key))
+    users = select(person.c.id, change.c.body).where(accepted, same)
+    return known, new, _upsert(dialect, person_user, ["person_id", "body"], users, ["person_id"])
 
 
 def _upsert(

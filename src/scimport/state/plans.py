@@ -7,15 +7,15 @@ import secrets
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import Connection, RowMapping, delete, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, and_, delete, func, insert, select, update
 
 from scimport.codes import Code
 from scimport.model import Change, ChangeKind, PlanCounts, Problem, Severity, Status
 from scimport.state.database import Database
-from scimport.state.schema import change, person, plan, problem
+from scimport.state.schema import change, delivery, person, person_user, plan, problem
 
 KEEP_PLANS = 10
 """The changes and problems of this many plans of a pipeline are kept; older ones are removed."""
@@ -52,6 +52,7 @@ class Staged(NamedTuple):
     kind: ChangeKind
     position: int
     row_digest: bytes
+    user_digest: bytes
 
 
 class Plans:
@@ -74,21 +75,66 @@ class Plans:
         row = {
             "id": plan_id,
             "pipeline": self._pipeline,
-            "state": PlanState.BUILDING,
+            "state": PlanState.BUILDING.value,
             "created_at": now,
-            "counts": "{}",
         }
+        row |= dict.fromkeys(("counts", "inputs", "stopped"), "{}") | {"approved_by": "", "reason": ""}
         connection.execute(insert(plan), row)
         return plan_id
 
     def set_state(self, connection: Connection, plan_id: str, state: PlanState) -> None:
         """Note how far the plan is."""
-        connection.execute(update(plan).where(plan.c.id == plan_id).values(state=state))
+        connection.execute(update(plan).where(plan.c.id == plan_id).values(state=state.value))
 
     def finish_building(self, connection: Connection, plan_id: str, counts: PlanCounts) -> None:
         """The plan is complete: it can be applied from now on."""
         values = {"state": PlanState.STAGED, "counts": orjson.dumps(counts).decode()}
         connection.execute(update(plan).where(plan.c.id == plan_id).values(values))
+
+    def review(
+        self, connection: Connection, plan_id: str, inputs: dict[str, str], stopped: Sequence[Problem]
+    ) -> None:
+        """Keep what the plan was made of, and why guards stop it."""
+        values = {"inputs": orjson.dumps(inputs).decode(), "stopped": orjson.dumps(stopped).decode()}
+        connection.execute(update(plan).where(plan.c.id == plan_id).values(values))
+
+    def approve(self, connection: Connection, plan_id: str, by: str, reason: str) -> None:
+        """Lift the guards' stop for this plan alone."""
+        values = {"approved_by": by, "approved_at": self._database.now(connection), "reason": reason}
+        connection.execute(update(plan).where(plan.c.id == plan_id).values(values))
+
+    def moved_on(self, connection: Connection, plan_id: str) -> bool:
+        """Whether other deliveries of the pipeline were accepted since the plan was made."""
+        mine = select(plan.c.created_at).where(plan.c.id == plan_id).scalar_subquery()
+        others = select(delivery.c.id).join(plan, plan.c.id == delivery.c.plan_id)
+        later = (delivery.c.plan_id != plan_id, delivery.c.ended_at > mine, delivery.c.result == "accepted")
+        query = others.where(plan.c.pipeline == self._pipeline, *later).limit(1)
+        return connection.execute(query).first() is not None
+
+    def modified(self, connection: Connection, plan_id: str) -> Iterator[tuple[str, bytes, bytes]]:
+        """Known people whom the plan changes: key, user as last acknowledged, user as it would be sent."""
+        query = (
+            select(change.c.key, person_user.c.body, change.c.body)
+            .join(person, and_(person.c.pipeline == self._pipeline, person.c.key == change.c.key))
+            .join(person_user, person_user.c.person_id == person.c.id)
+            .where(change.c.plan_id == plan_id, change.c.status == Status.PLANNED.value)
+            .where(change.c.kind.in_((ChangeKind.MOVER.value, ChangeKind.LEAVER.value)))
+            .order_by(change.c.id)
+        )
+        for page in connection.execute(query).partitions(500):
+            yield from ((row[0], bytes(row[1]), bytes(row[2])) for row in page)
+
+    def inactive(self, connection: Connection, plan_id: str) -> int:
+        """How many people the plan would send as inactive."""
+        planned = (change.c.plan_id == plan_id, change.c.status == Status.PLANNED.value)
+        query = select(func.count()).select_from(change).where(*planned, ~change.c.active)
+        return int(connection.execute(query).scalar_one())
+
+    def first_keys(self, connection: Connection, plan_id: str, count: int, **wanted: Any) -> tuple[str, ...]:
+        """The first keys of the plan whose columns have the wanted values."""
+        conditions = [change.c[name] == value for name, value in wanted.items()]
+        query = select(change.c.key).where(change.c.plan_id == plan_id, *conditions).order_by(change.c.id)
+        return tuple(connection.execute(query.limit(count)).scalars())
 
     def counts(self, connection: Connection, plan_id: str) -> PlanCounts:
         """What the plan found."""
@@ -109,11 +155,10 @@ class Plans:
 
     def staged(self, connection: Connection, plan_id: str, keys: Sequence[str]) -> dict[str, Staged]:
         """What the plan has for these keys."""
-        columns = (change.c.key, change.c.kind, change.c.position, change.c.row_digest)
+        columns = [change.c[name] for name in Staged._fields]
         query = select(*columns).where(change.c.plan_id == plan_id, change.c.key.in_(keys))
-        found = (
-            Staged(row[0], ChangeKind(row[1]), row[2], bytes(row[3])) for row in connection.execute(query)
-        )
+        rows = connection.execute(query)
+        found = (Staged(row[0], ChangeKind(row[1]), row[2], bytes(row[3]), bytes(row[4])) for row in rows)
         return {one.key: one for one in found}
 
     def unstage(self, connection: Connection, plan_id: str, key: str) -> None:
@@ -176,7 +221,7 @@ class Plans:
         columns = [problem.c[name] for name in _PROBLEM_COLUMNS[1:]]
         query = select(*columns).where(problem.c.plan_id == plan_id).order_by(problem.c.id)
         for row in connection.execute(query).mappings():
-            yield Problem(**{**row, "code": Code(row["code"]), "severity": Severity(row["severity"])})
+            yield _problem(row)
 
     def _discard(self, connection: Connection) -> None:
         mine = plan.c.pipeline == self._pipeline
@@ -189,6 +234,52 @@ class Plans:
             for table in (change, problem):
                 connection.execute(delete(table).where(table.c.plan_id == plan_id))
             connection.execute(delete(plan).where(plan.c.id == plan_id))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Review:
+    """A plan as a person sees it who must decide about it.
+
+    Attributes:
+        inputs: Digests of what it was made of, by part.
+        stopped: Problems of the guards that stop it.
+        approved_by: Who lifted the stop; empty for nobody.
+        reason: Why.
+    """
+
+    id: str
+    pipeline: str
+    state: PlanState
+    created_at: float
+    counts: PlanCounts
+    inputs: dict[str, str]
+    stopped: tuple[Problem, ...]
+    approved_by: str
+    approved_at: float | None
+    reason: str
+
+
+def find_plan(connection: Connection, plan_id: str) -> Review | None:
+    """The plan with this id, of whatever pipeline."""
+    row = connection.execute(select(plan).where(plan.c.id == plan_id)).mappings().one_or_none()
+    return None if row is None else _review(row)
+
+
+def list_plans(connection: Connection, pipeline: str) -> list[Review]:
+    """The plans of a pipeline that are kept, newest first."""
+    query = select(plan).where(plan.c.pipeline == pipeline).order_by(plan.c.created_at.desc())
+    return [_review(row) for row in connection.execute(query).mappings()]
+
+
+def _review(row: RowMapping) -> Review:
+    stopped = [_problem(one) for one in orjson.loads(row["stopped"])] if row["stopped"] != "{}" else []
+    parsed = {"state": PlanState(row["state"]), "counts": PlanCounts(**orjson.loads(row["counts"]))}
+    parsed |= {"inputs": orjson.loads(row["inputs"]), "stopped": tuple(stopped)}
+    return Review(**{**row, **parsed})
+
+
+def _problem(row: Any) -> Problem:
+    return Problem(**{**row, "code": Code(row["code"]), "severity": Severity(row["severity"])})
 
 
 def _problem_row(plan_id: str, one: Problem) -> tuple[object, ...]:

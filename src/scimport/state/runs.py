@@ -62,6 +62,15 @@ def last(database: Database, pipeline: str) -> Run | None:
     return None if row is None else _run(dict(row))
 
 
+def usual_rows(database: Database, pipeline: str, count: int = 10) -> list[int]:
+    """Records that the last finished runs of the whole source read, newest first."""
+    query = select(run.c.summary).where(run.c.pipeline == pipeline, run.c.state == "done")
+    with database.read() as connection:
+        found = connection.execute(query.order_by(run.c.started_at.desc()).limit(3 * count)).scalars().all()
+    summaries = [orjson.loads(one) for one in found]
+    return [one["plan"]["read"] for one in summaries if one.get("whole")][:count]
+
+
 def find(database: Database, run_or_plan: str) -> Run | None:
     """The run with this id, or the newest run of this plan."""
     query = select(run).where((run.c.id == run_or_plan) | (run.c.plan_id == run_or_plan))

@@ -49,6 +49,8 @@ person = Table(
     Column("acknowledged_at", Double, nullable=False),
     Column("delivery_id", BigInteger, nullable=False),
     UniqueConstraint("pipeline", "key"),
+    # Entries of the provisioning log name people by externalId.
+    Index("ix_person_pipeline_external_id", "pipeline", "external_id"),
 )
 
 # Apart from the people, so that a comparison reads narrow rows only: many to a page.
@@ -59,6 +61,22 @@ person_user = Table(
     Column("body", _Body, nullable=False, comment="the SCIM user that the endpoint last acknowledged"),
 )
 
+# Apart from the people too. An outcome of an earlier delivery than the person's last one says nothing of that.
+outcome = Table(
+    "outcome",
+    metadata,
+    Column("person_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("delivery_id", BigInteger, nullable=False, comment="what it is the outcome of"),
+    Column("status", String(16), nullable=False, comment="provisioned, skipped, rejected, unconfirmed"),
+    Column("logged_at", Double, comment="when the endpoint did it, by its own clock; null: not in the log"),
+    Column("noted_at", Double, nullable=False),
+    Column("code", String(255), nullable=False),
+    Column("reason", Text, nullable=False, comment="the endpoint's words, values masked"),
+    Column("recommended_action", Text, nullable=False),
+    Column("change_id", String(255), nullable=False, comment="the endpoint's own id of the change"),
+    Column("cycle_id", String(255), nullable=False, comment="the endpoint's own id of the cycle"),
+)
+
 plan = Table(
     "plan",
     metadata,
@@ -67,6 +85,11 @@ plan = Table(
     Column("state", _Key, nullable=False, comment="building, staged, applying, done, discarded"),
     Column("created_at", Double, nullable=False),
     Column("counts", Text, nullable=False, comment="PlanCounts as JSON"),
+    Column("inputs", Text, nullable=False, comment="digests of pipeline, source and mapping as JSON"),
+    Column("stopped", Text, nullable=False, comment="problems of the guards that stop it, as JSON"),
+    Column("approved_by", Text, nullable=False, comment="user and machine; empty: nobody"),
+    Column("approved_at", Double),
+    Column("reason", Text, nullable=False, comment="of the approval"),
     Index("ix_plan_pipeline_created_at", "pipeline", "created_at"),
 )
 

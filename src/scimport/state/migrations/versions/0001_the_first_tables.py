@@ -68,6 +68,34 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("pipeline"),
     )
     op.create_table(
+        "outcome",
+        sa.Column("person_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("delivery_id", sa.BigInteger(), nullable=False, comment="what it is the outcome of"),
+        sa.Column(
+            "status",
+            sa.String(length=16),
+            nullable=False,
+            comment="provisioned, skipped, rejected, unconfirmed",
+        ),
+        sa.Column(
+            "logged_at",
+            sa.Double(),
+            nullable=True,
+            comment="when the endpoint did it, by its own clock; null: not in the log",
+        ),
+        sa.Column("noted_at", sa.Double(), nullable=False),
+        sa.Column("code", sa.String(length=255), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False, comment="the endpoint's words, values masked"),
+        sa.Column("recommended_action", sa.Text(), nullable=False),
+        sa.Column(
+            "change_id", sa.String(length=255), nullable=False, comment="the endpoint's own id of the change"
+        ),
+        sa.Column(
+            "cycle_id", sa.String(length=255), nullable=False, comment="the endpoint's own id of the cycle"
+        ),
+        sa.PrimaryKeyConstraint("person_id"),
+    )
+    op.create_table(
         "pace",
         sa.Column("scope", Key, nullable=False),
         sa.Column(
@@ -97,6 +125,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("pipeline", "key", name=op.f("uq_person_pipeline_key")),
     )
+    with op.batch_alter_table("person", schema=None) as batch_op:
+        batch_op.create_index("ix_person_pipeline_external_id", ["pipeline", "external_id"], unique=False)
+
     op.create_table(
         "person_user",
         sa.Column("person_id", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -110,6 +141,15 @@ def upgrade() -> None:
         sa.Column("state", Key, nullable=False, comment="building, staged, applying, done, discarded"),
         sa.Column("created_at", sa.Double(), nullable=False),
         sa.Column("counts", sa.Text(), nullable=False, comment="PlanCounts as JSON"),
+        sa.Column(
+            "inputs", sa.Text(), nullable=False, comment="digests of pipeline, source and mapping as JSON"
+        ),
+        sa.Column(
+            "stopped", sa.Text(), nullable=False, comment="problems of the guards that stop it, as JSON"
+        ),
+        sa.Column("approved_by", sa.Text(), nullable=False, comment="user and machine; empty: nobody"),
+        sa.Column("approved_at", sa.Double(), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=False, comment="of the approval"),
         sa.PrimaryKeyConstraint("id"),
     )
     with op.batch_alter_table("plan", schema=None) as batch_op:
@@ -154,5 +194,17 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Drop the tables."""
-    for table in ("run", "problem", "plan", "person_user", "person", "pace", "lock", "delivery", "change"):
+    tables = (
+        "run",
+        "problem",
+        "plan",
+        "person_user",
+        "person",
+        "pace",
+        "outcome",
+        "lock",
+        "delivery",
+        "change",
+    )
+    for table in tables:
         op.drop_table(table)

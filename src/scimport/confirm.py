@@ -1,0 +1,275 @@
+"""Finds out what became of people after the endpoint accepted them: the provisioning log, joined to the state.
+
+202 means that the endpoint has staged a request. What it did with each person is in its log, some minutes
+later. Entries are joined by job and ``externalId``; the last one since the person's own last delivery counts.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from scimport.apps.entries import LogEntry, LogPage, LogStatus
+from scimport.apps.logs import TURN, LogReader
+from scimport.apps.words import mask_values
+from scimport.codes import Code
+from scimport.connection import connected
+from scimport.errors import UsageError
+from scimport.model import Problem, Status
+from scimport.project import Pipeline, Project
+from scimport.state import Database, runs
+from scimport.state.outcomes import Delivered, Outcome, OutcomeCounts, Outcomes, Story
+from scimport.state.turns import take_turn
+
+LAG = 300.0
+"""Seconds after a delivery before which its entries are not looked for; Microsoft says five to ten minutes."""
+LISTED = 20
+"""People of each kind that a confirmation names."""
+
+_OVERLAP = 900.0
+_RETENTION = 30 * 86_400.0
+# Entries may be cut to the second.
+_RESOLUTION = 1.0
+# Less than this is as likely the way of the answer, and the whole seconds of its header.
+_SAME_CLOCK = 2.0
+_FIRST_PAUSE = 60.0
+_LONGEST_PAUSE = 600.0
+
+_STATUS = {
+    LogStatus.SUCCESS: Status.PROVISIONED,
+    LogStatus.WARNING: Status.PROVISIONED,
+    LogStatus.FAILURE: Status.REJECTED,
+    LogStatus.SKIPPED: Status.SKIPPED,
+}
+# Of several entries with one time, the gravest says most.
+_GRAVITY = {Status.SKIPPED: 0, Status.PROVISIONED: 1, Status.REJECTED: 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Time:
+    """Where time comes from.
+
+    Attributes:
+        ahead: Seconds that deadlines are ahead of the state's own clock.
+        sleep: Waits so many seconds.
+    """
+
+    ahead: Callable[[], float] = lambda: 0.0
+    sleep: Callable[[float], object] = time.sleep
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """What is known of the people of a pipeline, or of one run.
+
+    Attributes:
+        run_id: The run, when it is about one.
+        counts: People by the outcome of their last delivery.
+        entries: Entries of the log that were read.
+        odd: Entries among them that could not be understood.
+        rejected: The first people whom the endpoint did not provision, by key.
+        unconfirmed: The first people of whom its log says nothing, by key.
+    """
+
+    pipeline: str
+    run_id: str
+    counts: OutcomeCounts
+    entries: int
+    odd: int
+    rejected: tuple[Story, ...]
+    unconfirmed: tuple[Story, ...]
+
+
+class Confirming:
+    """The outcomes of one pipeline, read from its app's log. Its lock is not taken: a run may go on.
+
+    Args:
+        project: The project folder.
+        database: The state.
+        name: Name of the pipeline, or id of one of its runs or plans.
+        at: Where time comes from.
+
+    Raises:
+        ConfigError: A file of the project is wrong.
+        UsageError: There is no such pipeline or run.
+    """
+
+    def __init__(self, project: Project, database: Database, name: str, at: Time = Time()) -> None:
+        self._project, self._database, self._time = project, database, at
+        self.pipeline, self._run_id, plan_id = _chosen(project, database, name)
+        self._outcomes = Outcomes(database, self.pipeline.name)
+        self._chosen = Outcomes(database, self.pipeline.name, plan_id)
+        self._entries = self._odd = 0
+
+    def counts(self) -> OutcomeCounts:
+        """What is known now, without asking."""
+        with self._database.read() as connection:
+            return self._chosen.counts(connection)
+
+    def read(self) -> None:
+        """Read the log once, and keep what it says. Who has waited too long is unconfirmed afterwards.
+
+        Raises:
+            LogError: The log cannot be read; what was read so far is kept.
+            SignInError: No token, or a fresh one is refused.
+        """
+        began = self._now()
+        since = self._since(began)
+        if since is None:
+            return
+        with connected(self._project, self.pipeline) as app:
+            scope = f"log {app.endpoint.tenant}"[:255]
+            log = LogReader(app, turn=lambda: take_turn(self._database, scope, TURN), sleep=self._time.sleep)
+            for page in log.pages(since):
+                self._keep(page)
+        late = began + self._time.ahead() - self.pipeline.config.confirm_within
+        with self._database.write() as connection:
+            self._outcomes.give_up(connection, late, self._database.now(connection))
+
+    def wait(self) -> None:
+        """Read the log again and again, more and more seldom, until nobody waits any longer.
+
+        Raises:
+            LogError: The log cannot be read.
+        """
+        pause = _FIRST_PAUSE
+        self._sleep_until_due(LAG)
+        while True:
+            self.read()
+            if not self.counts().waiting:
+                return
+            self._sleep_until_due(self.pipeline.config.confirm_within, at_most=pause)
+            pause = min(pause * 1.5, _LONGEST_PAUSE)
+
+    def result(self) -> Confirmation:
+        """What is known now, with the first people who need somebody."""
+        with self._database.read() as connection:
+            return Confirmation(
+                pipeline=self.pipeline.name,
+                run_id=self._run_id,
+                counts=self._chosen.counts(connection),
+                entries=self._entries,
+                odd=self._odd,
+                rejected=tuple(self._chosen.listed(connection, Status.REJECTED, LISTED)),
+                unconfirmed=tuple(self._chosen.listed(connection, Status.UNCONFIRMED, LISTED)),
+            )
+
+    def _sleep_until_due(self, age: float, at_most: float = LAG) -> None:
+        """Sleep until the oldest delivery that is waited for is so old."""
+        with self._database.read() as connection:
+            oldest = self._chosen.oldest_waiting(connection)
+        if oldest is not None:
+            due = oldest[1] + age - self._now() - self._time.ahead()
+            # A little more, so that it is past and not just reached.
+            if (seconds := min(max(due, 0.0) + 1.0, at_most)) > 1.0 or age > LAG:
+                self._time.sleep(seconds)
+
+    def _since(self, now: float) -> float | None:
+        """From when on to read; None when nobody was ever delivered.
+
+        Later cycles change what was known. They are looked for behind the newest entry that is known, since
+        entries do not appear in the order of their times.
+        """
+        with self._database.read() as connection:
+            oldest = self._outcomes.oldest_waiting(connection)
+            newest = self._outcomes.newest_logged(connection)
+            known = self._outcomes.counts(connection)
+        times = [*([oldest[0]] if oldest else []), *([newest] if newest is not None else [])]
+        if times:
+            return max(min(times) - _OVERLAP, now - _RETENTION)
+        return now - _RETENTION if known.unconfirmed else None
+
+    def _keep(self, page: LogPage) -> None:
+        """Join one page to the people, in one transaction."""
+        self._entries += len(page.entries) + page.odd
+        self._odd += page.odd
+        latest = last_entries(page.entries)
+        with self._database.write() as connection:
+            now = self._database.now(connection)
+            skew = _skew(page.server_time, now)
+            found = self._outcomes.find(connection, list(latest))
+            news = [(one, latest[one.external_id]) for one in found if one.external_id in latest]
+            news = [(one, entry) for one, entry in news if is_news(one, entry, skew)]
+            worded = [one.person_id for one, entry in news if entry.reason or entry.recommended_action]
+            bodies = self._outcomes.bodies(connection, worded)
+            outcomes = [outcome_of(one, entry, bodies.get(one.person_id)) for one, entry in news]
+            self._outcomes.keep(connection, outcomes, now)
+
+    def _now(self) -> float:
+        with self._database.read() as connection:
+            return self._database.now(connection)
+
+
+def last_entries(entries: Iterable[LogEntry]) -> dict[str, LogEntry]:
+    """The last entry of each person, by externalId."""
+    last: dict[str, LogEntry] = {}
+    for entry in entries:
+        known = last.get(entry.external_id)
+        if known is None or _order(known.at, _STATUS[known.status]) <= _order(
+            entry.at, _STATUS[entry.status]
+        ):
+            last[entry.external_id] = entry
+    return last
+
+
+def is_news(person: Delivered, entry: LogEntry, skew: float = 0.0) -> bool:
+    """Whether an entry says something new of a person's last delivery.
+
+    Args:
+        person: The person as last delivered.
+        entry: An entry about the person.
+        skew: Seconds that the endpoint's clock is ahead of the state's.
+    """
+    if entry.at < int(person.sent_at + skew) - _RESOLUTION:
+        return False
+    if person.logged_at is None:
+        return True
+    known = _order(person.logged_at, Status(person.status))
+    return known < _order(entry.at, _STATUS[entry.status])
+
+
+def outcome_of(person: Delivered, entry: LogEntry, body: bytes | None = None) -> Outcome:
+    """What an entry says of a person; ``body`` is the person's user, whose values its words must not quote."""
+    users = () if body is None else (body,)
+    return Outcome(
+        person=person,
+        status=_STATUS[entry.status],
+        logged_at=entry.at,
+        code=entry.code,
+        reason=mask_values(entry.reason, users),
+        recommended_action=mask_values(entry.recommended_action, users),
+        change_id=entry.change_id,
+        cycle_id=entry.cycle_id,
+    )
+
+
+def _order(at: float, status: Status) -> tuple[float, int]:
+    return at, _GRAVITY[status]
+
+
+def _skew(server_time: float | None, now: float) -> float:
+    skew = 0.0 if server_time is None else server_time - now
+    return skew if abs(skew) > _SAME_CLOCK else 0.0
+
+
+def _chosen(project: Project, database: Database, name: str) -> tuple[Pipeline, str, str]:
+    """The pipeline, and the ids of the run and its plan when one is named."""
+    if name in project.pipeline_names:
+        return project.pipeline(name), "", ""
+    found = runs.find(database, name)
+    if found is None:
+        there = ", ".join(project.pipeline_names) or "none yet"
+        message = f"there is no pipeline and no run '{name}'"
+        raise UsageError(Problem(Code.UNKNOWN_RUN, message, hint=f"Pipelines: {there}."))
+    return project.pipeline(found.pipeline), found.id, found.plan_id
+
+
+def delivered_pipelines(project: Project, database: Database) -> Sequence[str]:
+    """The pipelines of the project that have delivered anybody."""
+    with database.read() as connection:
+        return [
+            name
+            for name in project.pipeline_names
+            if Outcomes(database, name).counts(connection) != OutcomeCounts()
+        ]
