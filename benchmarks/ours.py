@@ -29,7 +29,7 @@ from scimport.stages import PipelineRun, compiled, opened
 from scimport.state import Database
 from scimport.state.outbox import Limits, StateOutbox
 from scimport.state.plans import PlanState
-from scimport.state.schema import plan
+from scimport.state.schema import change, plan
 
 PROJECT = Path(__file__).parent / "project"
 MAPPING = PROJECT / "mappings" / "people.yml"
@@ -88,9 +88,11 @@ def acknowledge(state: Path) -> None:
     database = Database(f"sqlite:///{state}")
     with database.read() as connection:
         plan_id = connection.execute(select(plan.c.id).where(plan.c.state == PlanState.STAGED)).scalar_one()
+        query = select(change.c.id).where(change.c.plan_id == plan_id).order_by(change.c.id)
+        ids = iter(connection.execute(query).scalars().all())
     outbox = StateOutbox(database, NAME, plan_id, Limits("benchmarks", burst=10**9, daily_calls=10**9))
-    while operations := outbox.claim(5000):
-        delivery = outbox.begin(operations)
+    while some := tuple(itertools.islice(ids, 5000)):
+        delivery = outbox.begin([Operation(number, "", b"") for number in some])
         assert not isinstance(delivery, Wait)
         outbox.finish(delivery, http_status=202, result=DeliveryResult.ACCEPTED)
     database.close()

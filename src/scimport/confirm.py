@@ -1,4 +1,4 @@
-"""Finds out what became of people after the endpoint accepted them: the provisioning log, joined to the state.
+"""Finds out what became of people after the endpoint accepted them: its log, joined to the state.
 
 202 means that the endpoint has staged a request. What it did with each person is in its log, some minutes
 later. Entries are joined by job and ``externalId``; the last one since the person's own last delivery counts.
@@ -23,16 +23,14 @@ from scimport.state.outcomes import Delivered, Outcome, OutcomeCounts, Outcomes,
 from scimport.state.turns import take_turn
 
 LAG = 300.0
-"""Seconds after a delivery before which its entries are not looked for; Microsoft says five to ten minutes."""
+"""Seconds after a delivery until its entries are worth waiting for; Microsoft says five to ten minutes."""
 LISTED = 20
 """People of each kind that a confirmation names."""
 
 _OVERLAP = 900.0
 _RETENTION = 30 * 86_400.0
-# Entries may be cut to the second.
-_RESOLUTION = 1.0
-# Less than this is as likely the way of the answer, and the whole seconds of its header.
-_SAME_CLOCK = 2.0
+# Times of entries and headers may be cut to the second, and answers take their time.
+_TOLERANCE = 2.0
 _FIRST_PAUSE = 60.0
 _LONGEST_PAUSE = 600.0
 
@@ -134,12 +132,15 @@ class Confirming:
             LogError: The log cannot be read.
         """
         pause = _FIRST_PAUSE
-        self._sleep_until_due(LAG)
+        if (age := self._age()) is not None and age < LAG:
+            self._time.sleep(LAG - age)
         while True:
             self.read()
-            if not self.counts().waiting:
+            if (age := self._age()) is None:
                 return
-            self._sleep_until_due(self.pipeline.config.confirm_within, at_most=pause)
+            # A little more than what is left, so that the deadline is past then and not just reached.
+            left = max(self.pipeline.config.confirm_within - age, 0.0) + 1.0
+            self._time.sleep(min(pause, left))
             pause = min(pause * 1.5, _LONGEST_PAUSE)
 
     def result(self) -> Confirmation:
@@ -155,15 +156,12 @@ class Confirming:
                 unconfirmed=tuple(self._chosen.listed(connection, Status.UNCONFIRMED, LISTED)),
             )
 
-    def _sleep_until_due(self, age: float, at_most: float = LAG) -> None:
-        """Sleep until the oldest delivery that is waited for is so old."""
+    def _age(self) -> float | None:
+        """Seconds since the oldest delivery that is waited for was accepted; None when nobody waits."""
         with self._database.read() as connection:
             oldest = self._chosen.oldest_waiting(connection)
-        if oldest is not None:
-            due = oldest[1] + age - self._now() - self._time.ahead()
-            # A little more, so that it is past and not just reached.
-            if (seconds := min(max(due, 0.0) + 1.0, at_most)) > 1.0 or age > LAG:
-                self._time.sleep(seconds)
+            now = self._database.now(connection)
+        return None if oldest is None else now + self._time.ahead() - oldest[1]
 
     def _since(self, now: float) -> float | None:
         """From when on to read; None when nobody was ever delivered.
@@ -221,7 +219,7 @@ def is_news(person: Delivered, entry: LogEntry, skew: float = 0.0) -> bool:
         entry: An entry about the person.
         skew: Seconds that the endpoint's clock is ahead of the state's.
     """
-    if entry.at < int(person.sent_at + skew) - _RESOLUTION:
+    if entry.at < person.sent_at + skew - _TOLERANCE:
         return False
     if person.logged_at is None:
         return True
@@ -230,7 +228,7 @@ def is_news(person: Delivered, entry: LogEntry, skew: float = 0.0) -> bool:
 
 
 def outcome_of(person: Delivered, entry: LogEntry, body: bytes | None = None) -> Outcome:
-    """What an entry says of a person; ``body`` is the person's user, whose values its words must not quote."""
+    """What an entry says of a person, without the values of the person's user (``body``) in its words."""
     users = () if body is None else (body,)
     return Outcome(
         person=person,
@@ -250,7 +248,7 @@ def _order(at: float, status: Status) -> tuple[float, int]:
 
 def _skew(server_time: float | None, now: float) -> float:
     skew = 0.0 if server_time is None else server_time - now
-    return skew if abs(skew) > _SAME_CLOCK else 0.0
+    return skew if abs(skew) > _TOLERANCE else 0.0
 
 
 def _chosen(project: Project, database: Database, name: str) -> tuple[Pipeline, str, str]:

@@ -108,7 +108,7 @@ class Change(NamedTuple):
         active: The user's ``active`` as it will be sent.
         position: Where the record is in its source (``Source.place`` turns it into words); -1 for none.
         row_digest: Digest of the row under its mapping; empty when the row must be mapped to compare.
-        user_digest: Digest of ``body``.
+        user_digest: Digest of ``body``; empty as long as there is nothing to compare it with.
         body: The SCIM user as JSON (RFC 7643), UTF-8; empty for an invalid record.
     """
 

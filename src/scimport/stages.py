@@ -40,9 +40,10 @@ from scimport.mappings.mapping import Mapping, compile_mapping
 from scimport.mappings.validation import UserValidator
 from scimport.model import DeliveryCounts, PlanCounts, Problem, RunSummary, Severity
 from scimport.plan import Input, PlanBuilder, Selection
-from scimport.plan.compare import digest_user
+from scimport.digests import digest_user
 from scimport.plan.guards import stops
 from scimport.project import LoadedSource, Pipeline, Project
+from scimport.project.config import query_file
 from scimport.project.values import did_you_mean
 from scimport.sources.base import open_source, source_state
 from scimport.sources.contract import compile_contract
@@ -53,6 +54,8 @@ from scimport.state.plans import Plans, PlanState, Review, find_plan
 
 PLAN_LIFE = 86_400.0
 """Seconds after which a plan is too old to be applied."""
+
+_ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 
 PART = 50_000
 """Records of a part: what is extracted and mapped between two looks at the clock, or in one task."""
@@ -139,6 +142,7 @@ class PipelineRun:
         self._began = time.monotonic()
         self._builder: PlanBuilder | None = None
         self._source: Input | None = None
+        self._delivered = False
         self.stopped: list[Problem] = []
         """Problems of the guards that stop the plan."""
         self.summary = RunSummary(pipeline=name, run_id="", plan_id="")
@@ -181,7 +185,7 @@ class PipelineRun:
         """Deliver what is left of a plan whose delivery was cut off."""
         with self._database.read() as connection:
             counts = self._plans.counts(connection, plan_id)
-        self._note(plan_id=plan_id, plan=counts)
+        self._note(plan_id=plan_id, plan=counts, whole=self._was_whole(plan_id))
         self.deliver()
 
     def extract(self, records: int = PART) -> bool:
@@ -220,14 +224,19 @@ class PipelineRun:
         with self._database.read() as connection:
             review = find_plan(connection, plan_id)
             moved_on = self._plans.moved_on(connection, plan_id)
+            cut_off = self._plans.unfinished(connection)
             now = self._database.now(connection)
         if review is None or review.pipeline != self.pipeline.name:
             raise UsageError(Problem(Code.UNKNOWN_PLAN, f"{self.pipeline.name} has no plan '{plan_id}'"))
-        self._open()
+        if cut_off is not None:
+            # What is left of it is older than this plan, and would be sent after it.
+            why = "it was cut off" if cut_off == plan_id else f"the plan {cut_off} was cut off before"
+            hint = f"Finish it with `scimport resume {self.pipeline.name}`."
+            raise UsageError(Problem(Code.PLAN_REFUSED, f"the plan cannot be applied: {why}", hint=hint))
         if why := _stale(review, self._inputs(), now=now, moved_on=moved_on):
             hint = f"Make a new one with `scimport plan {self.pipeline.name}`."
             raise UsageError(Problem(Code.PLAN_REFUSED, f"the plan cannot be applied: {why}", hint=hint))
-        self._note(plan_id=plan_id, plan=review.counts)
+        self._note(plan_id=plan_id, plan=review.counts, whole=self._was_whole(plan_id))
         self.deliver()
 
     def deliver(self) -> DeliveryCounts:
@@ -258,6 +267,7 @@ class PipelineRun:
             raise _interrupted("what was not accepted is still staged", name)
         with self._database.write() as connection:
             self._plans.set_state(connection, plan_id, PlanState.DONE)
+        self._delivered = True
         self._write_problems()
         return self.summary.delivery
 
@@ -317,19 +327,28 @@ class PipelineRun:
 
     def _inputs(self) -> dict[str, str]:
         """Digests of what a plan is made of: a plan made of something else is another plan."""
-        loaded = self._project.source(self.pipeline.config.source)
+        loaded, opened_now = self._project.source(self.pipeline.config.source), self._open()
+        mapping = opened_now.mapping
+        if mapping.uses_time:  # the time alone does not make it another mapping
+            mapping, _ = compiled(self._project, self.pipeline, opened_now.source.columns, _ANY_TIME)
+        state = source_state(loaded.config, self._project.root)
         parts = {
             "pipeline": self.pipeline.document.data,
-            "source": [loaded.document.data, source_state(loaded.config, self._project.root)],
-            "mapping": self._open().mapping.fingerprint.hex(),
+            "source": [loaded.document.data, _query(loaded, self._project.root), state],
+            "mapping": mapping.fingerprint.hex(),
         }
         return {name: digest_user(orjson.dumps(part, default=str)).hex() for name, part in parts.items()}
+
+    def _was_whole(self, plan_id: str) -> bool:
+        """Whether the run that made a plan read the whole source."""
+        made = runs.find(self._database, plan_id)
+        return made is not None and bool(made.summary.get("whole"))
 
     def _note(self, **known: Any) -> None:
         self.summary = dataclasses.replace(self.summary, **known)
 
     def _end(self, error: BaseException | None) -> None:
-        state = "done" if error is None else "failed"
+        state = "failed" if error is not None else "done" if self._delivered else "planned"
         if isinstance(error, Interrupted) or not isinstance(error, Exception | None):
             state = "interrupted"
         words = str(error) if isinstance(error, ScimportError) else type(error).__name__ if error else ""
@@ -356,12 +375,20 @@ def _stale(review: Review, inputs: dict[str, str], *, now: float, moved_on: bool
     """Why a plan must not be applied any more; empty when it may be."""
     if review.state is not PlanState.STAGED:
         return f"it is {review.state}, and only a staged plan can be"
+    if not review.inputs:
+        return "its run ended before the guards had looked at it"
     if now > review.created_at + PLAN_LIFE:
         return f"it is older than {PLAN_LIFE / 3600:.0f} hours"
     if moved_on:
         return "people were sent by another plan since"
     changed = [name for name, digest in review.inputs.items() if inputs.get(name) != digest]
     return f"the {' and the '.join(changed)} changed since" if changed else ""
+
+
+def _query(source: LoadedSource, root: Path) -> str:
+    """Text of the .sql file that a source names; empty where there is none."""
+    name = query_file(source.config.query) if source.config.kind == "sql" else None
+    return (root / "sources" / name).read_text("utf-8") if name else ""
 
 
 def known_columns(project: Project, pipeline: Pipeline) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import select, update
 
 from scimport.apps.outbox import Delivery, DeliveryResult, Wait
+from scimport.digests import digest_user
 from scimport.errors import BudgetError
 from scimport.model import Change, ChangeKind, DeliveryCounts, PlanCounts, Status
 from scimport.state import Database
@@ -58,15 +59,17 @@ def test_accepted_people_are_known_from_then_on(database: Database) -> None:
     _send(outbox, size=2)
     with database.read() as connection:
         first, second = map(Known._make, sorted(people.lookup(connection, ["a", "nobody", "b", "c"])))
-        assert first == Known(0, first.id, True, b"1" * 16, b"1" * 16)
-        assert second == Known(2, second.id, True, b"1" * 16, b"1" * 16)
+        assert first == Known(0, first.id, True, b"1" * 16, digest_user(b"{}"))
+        assert second == Known(2, second.id, True, b"1" * 16, digest_user(b"{}"))
         assert people.count(connection) == (2, 2)
         assert people.id_range(connection) == tuple(sorted((first.id, second.id)))
         assert list(People(database, "contractors").lookup(connection, ["a"])) == []
     assert outbox.tally() == DeliveryCounts(accepted=2, remaining=1, calls=1)
     _send(StateOutbox(database, "employees", _planned(database, ["a"], b"2"), Limits("t")))
     with database.read() as connection:
-        assert list(people.lookup(connection, ["a"])) == [Known(0, first.id, True, b"2" * 16, b"2" * 16)]
+        assert list(people.lookup(connection, ["a"])) == [
+            Known(0, first.id, True, b"2" * 16, digest_user(b"{}"))
+        ]
         pages = list(people.active(connection, [first.id, 10**6]))
         assert pages == [[Person(first.id, "a", "xa", b"{}")]]
         assert list(People(database, "contractors").active(connection, [first.id])) == []

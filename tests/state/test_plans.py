@@ -26,11 +26,10 @@ def test_a_plan_keeps_its_changes_in_order(database: Database) -> None:
             for key, status in [("b", "planned"), ("a", "planned"), ("c", "invalid"), ("d", "planned")]
         ]
         assert plans.counts(connection, plan) == PlanCounts(read=4, joiners=3)
-        assert plans.tally(connection, plan) == {("joiner", "planned"): 3, ("invalid", "invalid"): 1}
         staged = plans.staged(connection, plan, ["a", "c", "nobody"])
     assert staged == {
-        "a": Staged("a", ChangeKind.JOINER, 0, b"r" * 16, b"u" * 16),
-        "c": Staged("c", ChangeKind.INVALID, 0, b"r" * 16, b"u" * 16),
+        "a": Staged("a", ChangeKind.JOINER, Status.PLANNED, True, 0, b"r" * 16, b"u" * 16, b"{}"),
+        "c": Staged("c", ChangeKind.INVALID, Status.INVALID, True, 0, b"r" * 16, b"u" * 16, b"{}"),
     }
 
 
@@ -69,7 +68,7 @@ def test_history_is_bounded(database: Database) -> None:
             made.append(plans.create(connection))
             plans.stage(connection, made[-1], [_change("a")])
     with database.read() as connection:
-        kept = [plan for plan in made if plans.tally(connection, plan)]
+        kept = [plan for plan in made if list(plans.changes(connection, plan))]
     assert len(kept) == KEEP_PLANS + 1
     assert kept[-1] == made[-1]
 

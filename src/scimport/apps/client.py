@@ -131,7 +131,7 @@ def _beginning(response: httpx.Response) -> bytes:
     return bytes(body[:_MAX_ANSWER])
 
 
-def unanswered(error: httpx.TransportError, endpoint: Endpoint) -> Answer:
+def unanswered(error: httpx.RequestError, endpoint: Endpoint) -> Answer:
     """Say why a request has no answer."""
     causes = tuple(_chain(error))
     place = f"{endpoint.host}:{endpoint.port}"

@@ -114,7 +114,7 @@ class LogReader:
         headers = {"Authorization": self._header} if self._header else {}
         try:
             response = http.get(url, headers=headers)
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             return None, unanswered(error, endpoint)
         return response, answer_of(response.status_code, response.headers, response.content[:65_536])
 
@@ -208,8 +208,8 @@ def _stopped(answer: Answer, endpoint: Endpoint) -> ScimportError:
         return stops.fresh_token_refused(answer)
     if answer.status == 403:
         hint = (
-            "Grant the signed-in application ProvisioningLog.Read.All (Microsoft Graph, application permission)"
-            " with admin consent; the tenant needs P1 or P2."
+            "Grant the signed-in application ProvisioningLog.Read.All (Microsoft Graph, application"
+            " permission) with admin consent; the tenant needs P1 or P2."
         )
         message = f"the endpoint denies reading the provisioning log (403): {words}"
         return LogError(Problem(Code.PERMISSION_MISSING, message, hint=hint, field="app.auth"))

@@ -149,12 +149,16 @@ def discard(context: typer.Context, plan: _Plan, as_json: options.Json = False) 
     from scimport.state import locks  # noqa: PLC0415 - not needed for --help
     from scimport.state.plans import Plans, PlanState, find_plan  # noqa: PLC0415
 
-    with _found(options.find(context), plan) as (database, review), locks.hold(database, review.pipeline):
-        if review.state is PlanState.DONE:
+    with (
+        _found(options.find(context), plan) as (database, review),
+        locks.hold(database, review.pipeline),
+        database.write() as connection,
+    ):
+        now = find_plan(connection, plan)  # a run may have held the pipeline, and applied the plan, until here
+        if now is None or now.state is PlanState.DONE:
             raise UsageError(Problem(Code.PLAN_REFUSED, "the plan is done: there is nothing left to discard"))
-        with database.write() as connection:
-            Plans(database, review.pipeline).set_state(connection, plan, PlanState.DISCARDED)
-            discarded = find_plan(connection, plan)
+        Plans(database, review.pipeline).set_state(connection, plan, PlanState.DISCARDED)
+        discarded = find_plan(connection, plan)
     output = Output(as_json=as_json)
     output.say(f"{plan} is discarded.")
     output.json(_document(discarded) if discarded else {})

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from scimport.cli import options
+from scimport.cli.confirm import COUNTS
 from scimport.cli.output import Output
 
 if TYPE_CHECKING:
@@ -21,8 +22,9 @@ def register(app: typer.Typer) -> None:
 
 
 def status(context: typer.Context, name: options.OptionalName = None, as_json: options.Json = False) -> None:
-    """Show each pipeline's people, last run and unfinished work."""
+    """Show each pipeline's people, what became of them, its last run and unfinished work."""
     from scimport.state import Database, runs  # noqa: PLC0415 - not needed for --help
+    from scimport.state.outcomes import Outcomes  # noqa: PLC0415
     from scimport.state.people import People  # noqa: PLC0415
     from scimport.state.plans import Plans  # noqa: PLC0415
 
@@ -35,14 +37,16 @@ def status(context: typer.Context, name: options.OptionalName = None, as_json: o
         with database.read() as connection:
             known, active = People(database, one).count(connection)
             unfinished = Plans(database, one).unfinished(connection)
+            outcomes = dataclasses.asdict(Outcomes(database, one).counts(connection))
         run = _document(last)
-        found.append(
-            {"pipeline": one, "known": known, "active": active, "unfinished": unfinished, "last_run": run}
-        )
+        state = {"pipeline": one, "known": known, "active": active, "outcomes": outcomes}
+        found.append(state | {"unfinished": unfinished, "last_run": run})
     database.close()
     output = Output(as_json=as_json)
     columns = ("pipeline", "known", "active", "last run", "began", "state", "to resume")
     output.table("", columns, [_row(pipeline) for pipeline in found])
+    rows = [(pipeline["pipeline"], *(pipeline["outcomes"][name] for name in COUNTS)) for pipeline in found]
+    output.table("What became of them", ("pipeline", *COUNTS), rows)
     for pipeline in found:
         if pipeline["last_run"] and pipeline["last_run"]["error"]:
             output.say(f"{pipeline['pipeline']}: {pipeline['last_run']['error']}")

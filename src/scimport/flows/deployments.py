@@ -182,8 +182,7 @@ def _tidy(project: Project, deployments: list[RunnerDeployment], *, pool: str | 
             with suppress(ObjectNotFound):
                 there = client.read_deployment_by_name(deployment.full_name)
                 _stay_paused(deployment, there)
-                if there.work_pool_name == pool:
-                    gone.discard(there.id)
+                (gone.discard if there.work_pool_name == pool else gone.add)(there.id)
         for deployment_id in gone:
             client.delete_deployment(deployment_id)
 

@@ -63,6 +63,7 @@ def running_server(project: Project, *, port: int | None = None, pages: bool = F
     """
     with _alone(project):
         url = f"http://{HOST}:{_free_port(port, usual=pages)}/api"
+        os.environ["PREFECT_HOME"] = str(home(project))
         prepare(project, url, quiet=not pages)
         log = home(project) / "server.log"
         process = _start(url, log, pages=pages)

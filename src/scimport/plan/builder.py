@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import Connection
 
 from scimport.codes import Code
+from scimport.digests import digest_rows, digest_user
 from scimport.errors import SourceError
 from scimport.model import Change, ChangeKind, PlanCounts, Problem, Severity, Status, placed
-from scimport.plan.compare import deactivated, digest_rows, digest_user, kind_of
+from scimport.plan.compare import deactivated, kind_of
 from scimport.plan.guards import SHOWN, AttributeCounts, Measure, Tally, measured
 from scimport.plan.records import MAX_KEY, Input, Mapper, Record, Row, key_text
 from scimport.plan.seen import Seen
@@ -29,6 +32,8 @@ SLICE = 100
 
 TRANSACTION = 10_000
 """Rows whose changes are committed together."""
+
+_KIND_STATUS_ACTIVE = attrgetter("kind", "status", "active")
 
 _DUPLICATE = b"duplicate"
 """Stands in the place of a row digest once a key has occurred with different contents."""
@@ -68,7 +73,9 @@ class PlanBuilder:
         self._keys = frozenset(selection.keys)
         self._mapper = Mapper(source)
         self._batches = iter(source.source.batches(BATCH))
-        self.read = self._out_of_scope = self._invalid = self._unchanged = self._repeated = self._missing = 0
+        self.read = self._out_of_scope = self._invalid = self._unchanged = 0
+        self._repeated = self._missing = 0
+        self._tally: Counter[tuple[ChangeKind, Status, bool]] = Counter()
         with database.write() as connection:
             self._seen = Seen(*self._people.id_range(connection))
             self.plan_id = self._plans.create(connection)
@@ -101,7 +108,7 @@ class PlanBuilder:
             self._reject_collisions(connection)
             if self._input.extent == "full" and self._input.leavers != "ignore":
                 self._stage_leavers(connection)
-            counts = self._counts(connection)
+            counts = self._counts()
             if self._selection.limit is not None:
                 held_back = self._plans.keep_first(connection, self.plan_id, self._selection.limit)
                 counts = dataclasses.replace(counts, to_send=counts.to_send - held_back, held_back=held_back)
@@ -169,9 +176,19 @@ class PlanBuilder:
                 refreshed.append((record.known.id, record.digest))
         self._people.refresh(connection, refreshed)
         self._plans.add_problems(connection, self.plan_id, problems)
-        if self._plans.stage(connection, self.plan_id, changes) < len(changes):
-            again += self._not_staged(connection, fresh)
+        if self._put(connection, changes) < len(changes):
+            again += self._not_staged(connection, fresh, changes)
         return again
+
+    def _put(self, connection: Connection, changes: Sequence[Change]) -> int:
+        """Stage changes and count them; counting them in the state later would read every user again."""
+        self._tally.update(map(_KIND_STATUS_ACTIVE, changes))
+        return self._plans.stage(connection, self.plan_id, changes)
+
+    def _take(self, connection: Connection, staged: Staged) -> None:
+        """Take what is staged for a key out of the plan, if anything is."""
+        self._tally[staged.kind, staged.status, staged.active] -= 1
+        self._plans.unstage(connection, self.plan_id, staged.key)
 
     def _is_repeated(self, record: Record, fresh: dict[str, Record]) -> bool:
         """Whether the key has occurred before, as far as memory tells; the state knows the rest."""
@@ -195,7 +212,8 @@ class PlanBuilder:
             return Change(
                 record.key, ChangeKind.INVALID, Status.INVALID, position=position, row_digest=digest
             )
-        digest = digest_user(record.body)
+        # Nothing to compare with yet: the digest of a new user is made when the user is acknowledged.
+        digest = digest_user(record.body) if record.known is not None else b""
         if same := record.known is not None and record.known.user_digest == digest:
             self._unchanged += 1
             if not self._selection.full:
@@ -213,16 +231,19 @@ class PlanBuilder:
             record.body,
         )
 
-    def _not_staged(self, connection: Connection, fresh: dict[str, Record]) -> list[Record]:
+    def _not_staged(
+        self, connection: Connection, fresh: dict[str, Record], changes: Sequence[Change]
+    ) -> list[Record]:
         """Records of this batch whose new key an earlier batch has staged; they do not count yet."""
         staged = self._plans.staged(connection, self.plan_id, list(fresh))
-        late = [
-            record
+        late = {
+            key: record
             for key, record in fresh.items()
             if key in staged and staged[key].position != record.position
-        ]
-        self._invalid -= sum(1 for record in late if record.problems)
-        return late
+        }
+        self._tally.subtract(_KIND_STATUS_ACTIVE(change) for change in changes if change.key in late)
+        self._invalid -= sum(1 for record in late.values() if record.problems)
+        return list(late.values())
 
     # keys that occur again
 
@@ -242,46 +263,59 @@ class PlanBuilder:
 
     def _unchanged_before(self, person: Known, key: str) -> Staged:
         # Its row digest was refreshed when it was found unchanged, so it speaks for the row that was read.
-        return Staged(key, ChangeKind.UNCHANGED, self._seen.position(person.id) or 0, *person[3:])
+        return Staged(
+            key,
+            ChangeKind.UNCHANGED,
+            Status.ACCEPTED,
+            person.active,
+            self._seen.position(person.id) or 0,
+            person.row_digest,
+            person.user_digest,
+            b"",
+        )
+
+    def _uncount(self, connection: Connection, first: Staged) -> None:
+        """The first record of a key does not count any more."""
+        self._unchanged -= first.kind is ChangeKind.UNCHANGED
+        self._invalid -= first.kind is ChangeKind.INVALID
+        self._take(connection, first)
 
     def _replace(self, connection: Connection, first: Staged, record: Record) -> Staged:
         """The last record of a key wins; within a batch, unchanged records come before changed ones."""
         self._repeated += 1
         if record.position < first.position:
             return first
-        self._unchanged -= first.kind is ChangeKind.UNCHANGED
-        self._invalid -= first.kind is ChangeKind.INVALID
-        self._plans.unstage(connection, self.plan_id, record.key)
+        self._uncount(connection, first)
         self._plans.drop_problems(connection, self.plan_id, record.key)
-        self._plans.add_problems(
-            connection, self.plan_id, self._placed(record.position, record.key, record.problems)
-        )
-        if not record.body and not record.problems:  # its row is as last acknowledged: it was not mapped
-            self._unchanged += 1
-            user_digest = record.known.user_digest if record.known else b""
-            return Staged(record.key, ChangeKind.UNCHANGED, record.position, record.digest, user_digest)
-        change = self._change(record)
+        problems = self._placed(record.position, record.key, record.problems)
+        self._plans.add_problems(connection, self.plan_id, problems)
+        # Without a body its row is as last acknowledged: it was not mapped.
+        change = self._change(record) if record.body or record.problems else None
         if change is not None:
-            self._plans.stage(connection, self.plan_id, [change])
-        kind = change.kind if change else ChangeKind.UNCHANGED
-        return Staged(record.key, kind, record.position, record.digest, digest_user(record.body))
+            self._put(connection, [change])
+            return _staged(change)
+        if not record.body:
+            self._unchanged += 1
+        assert record.known is not None  # noqa: S101 - a record that changes nothing is of somebody known
+        known = record.known
+        as_read = known._replace(row_digest=record.digest)
+        self._seen.mark(known.id, record.position)
+        return self._unchanged_before(as_read, record.key)
 
     def _reject_both(self, connection: Connection, first: Staged, record: Record) -> Staged:
         """Nobody can say which of several contents of a key is true: all its records are invalid."""
+        position = first.position
+        refused = Change(
+            record.key, ChangeKind.INVALID, Status.INVALID, position=position, row_digest=_DUPLICATE
+        )
         if first.row_digest != _DUPLICATE:
-            self._unchanged -= first.kind is ChangeKind.UNCHANGED
-            self._invalid += first.kind is not ChangeKind.INVALID
-            self._tell(
-                connection, record._replace(position=first.position), Code.DUPLICATE_KEY, Severity.ERROR
-            )
-            self._plans.unstage(connection, self.plan_id, record.key)
-            refused = Change(
-                record.key, ChangeKind.INVALID, Status.INVALID, position=first.position, row_digest=_DUPLICATE
-            )
-            self._plans.stage(connection, self.plan_id, [refused])
+            self._uncount(connection, first)
+            self._invalid += 1
+            self._tell(connection, record._replace(position=position), Code.DUPLICATE_KEY, Severity.ERROR)
+            self._put(connection, [refused])
         self._invalid += 1
         self._tell(connection, record, Code.DUPLICATE_KEY, Severity.ERROR)
-        return Staged(record.key, ChangeKind.INVALID, first.position, _DUPLICATE, b"")
+        return _staged(refused)
 
     # the end
 
@@ -290,10 +324,12 @@ class PlanBuilder:
     ) -> list[Measure]:
         """What the guards count of the finished plan."""
         known, active = self._people.count(connection)
-        tally = self._plans.tally(connection, self.plan_id)
-        planned = {kind: tally.get((kind.value, Status.PLANNED.value), 0) for kind in ChangeKind}
+        planned = {kind: self._planned(kind) for kind in ChangeKind}
+        valid = counts.read - counts.out_of_scope - counts.invalid - counts.repeated
+        in_part = bool(self._keys) or self._input.extent == "changes"
         seen = Tally(
-            valid=counts.read - counts.out_of_scope - counts.invalid - counts.repeated,
+            # A part of the source says nothing about shares: one leaver may be all that it holds.
+            valid=max(valid, known) if in_part else valid,
             invalid=counts.invalid,
             known=known,
             active=active,
@@ -301,8 +337,8 @@ class PlanBuilder:
             missing=self._missing,
             changes=planned[ChangeKind.MOVER] + planned[ChangeKind.LEAVER],
             joiners=planned[ChangeKind.JOINER],
-            inactive=self._plans.inactive(connection, self.plan_id),
-            rows=None if self._keys else self.read,
+            inactive=sum(self._tally[kind, Status.PLANNED, False] for kind in ChangeKind),
+            rows=None if in_part else self.read,
             usual_rows=usual_rows,
         )
         measures = measured(seen, lambda guard: self._first_keys(connection, guard))
@@ -312,6 +348,9 @@ class PlanBuilder:
                 attributes.add(key, before, after)
             measures += attributes.measures(known)
         return measures
+
+    def _planned(self, kind: ChangeKind) -> int:
+        return self._tally[kind, Status.PLANNED, True] + self._tally[kind, Status.PLANNED, False]
 
     def _first_keys(self, connection: Connection, guard: str) -> tuple[str, ...]:
         wanted: dict[str, dict[str, Any]] = {
@@ -341,9 +380,8 @@ class PlanBuilder:
             hint = "Correct the mapping of externalId: it must differ whenever the key does."
             clash = Problem(Code.DUPLICATE_EXTERNAL_ID, message, hint=hint, field="externalId")
             self._plans.add_problems(connection, self.plan_id, self._placed(position, key, (clash,)))
-            self._plans.unstage(connection, self.plan_id, key)
-            refused = Change(key, ChangeKind.INVALID, Status.INVALID, position=position)
-            self._plans.stage(connection, self.plan_id, [refused])
+            self._take(connection, self._plans.staged(connection, self.plan_id, [key])[key])
+            self._put(connection, [Change(key, ChangeKind.INVALID, Status.INVALID, position=position)])
 
     def _is_key(self, attribute: str) -> bool:
         """Whether an attribute is the key itself, so that it differs whenever the key does."""
@@ -361,7 +399,7 @@ class PlanBuilder:
             unseen = [number for number in unseen if number in chosen]
         for page in self._people.active(connection, unseen):
             self._missing += len(page)
-            self._plans.stage(connection, self.plan_id, [self._leaver(person) for person in page])
+            self._put(connection, [self._leaver(person) for person in page])
 
     def _leaver(self, person: Person) -> Change:
         leaver = Change(person.key, ChangeKind.LEAVER, Status.REPORTED, person.external_id, active=False)
@@ -370,19 +408,17 @@ class PlanBuilder:
         body = deactivated(person.body)
         return leaver._replace(status=Status.PLANNED, body=body, user_digest=digest_user(body))
 
-    def _counts(self, connection: Connection) -> PlanCounts:
-        tally = self._plans.tally(connection, self.plan_id)
-        by_kind = {kind: sum(n for (found, _), n in tally.items() if found == kind) for kind in ChangeKind}
+    def _counts(self) -> PlanCounts:
         return PlanCounts(
             read=self.read,
             out_of_scope=self._out_of_scope,
             invalid=self._invalid,
             repeated=self._repeated,
             unchanged=self._unchanged,
-            joiners=by_kind[ChangeKind.JOINER],
-            movers=by_kind[ChangeKind.MOVER],
-            leavers=by_kind[ChangeKind.LEAVER],
-            to_send=sum(n for (_, status), n in tally.items() if status == Status.PLANNED),
+            joiners=self._planned(ChangeKind.JOINER),
+            movers=self._planned(ChangeKind.MOVER),
+            leavers=self._planned(ChangeKind.LEAVER) + self._tally[ChangeKind.LEAVER, Status.REPORTED, False],
+            to_send=sum(map(self._planned, ChangeKind)),
         )
 
     # problems
@@ -399,10 +435,18 @@ class PlanBuilder:
         self._plans.add_problems(connection, self.plan_id, placed)
 
 
+def _staged(one: Change) -> Staged:
+    return Staged(
+        one.key, one.kind, one.status, one.active, one.position, one.row_digest, one.user_digest, one.body
+    )
+
+
 def _is_same(first: Staged, record: Record) -> bool:
     """Whether a record repeats an earlier one of its key: the same row, or a row that makes the same user."""
     if first.row_digest == record.digest:
         return True
+    if first.body:
+        return first.body == record.body
     return bool(record.body) and first.user_digest == digest_user(record.body)
 
 

@@ -26,6 +26,7 @@ from sqlalchemy.dialects import mysql, postgresql, sqlite
 
 from scimport.apps.outbox import Delivery, DeliveryResult, Operation, Wait
 from scimport.codes import Code
+from scimport.digests import digest_user
 from scimport.errors import BudgetError
 from scimport.model import DeliveryCounts, Problem, Status
 from scimport.state import schema
@@ -160,8 +161,12 @@ class StateOutbox:
 
     def _accept(self, connection: Connection, delivery: Delivery, now: float) -> None:
         ids = [one.change_id for one in delivery.operations]
-        accepted = {"status": Status.ACCEPTED.value, "delivery_id": delivery.id}
-        connection.execute(update(change).where(change.c.id.in_(ids)).values(accepted))
+        connection.execute(
+            update(change)
+            .where(change.c.id == bindparam("change_id"))
+            .values(status=Status.ACCEPTED.value, delivery_id=delivery.id, user_digest=bindparam("digest")),
+            [{"change_id": one.change_id, "digest": digest_user(one.body)} for one in delivery.operations],
+        )
         known, new, users = self._acknowledge
         connection.execute(known, {"ids": ids, "at": now, "by": delivery.id})
         connection.execute(new, {"ids": ids, "at": now, "by": delivery.id})

@@ -50,9 +50,12 @@ class Staged(NamedTuple):
 
     key: str
     kind: ChangeKind
+    status: Status
+    active: bool
     position: int
     row_digest: bytes
     user_digest: bytes
+    body: bytes
 
 
 class Plans:
@@ -124,16 +127,10 @@ class Plans:
         for page in connection.execute(query).partitions(500):
             yield from ((row[0], bytes(row[1]), bytes(row[2])) for row in page)
 
-    def inactive(self, connection: Connection, plan_id: str) -> int:
-        """How many people the plan would send as inactive."""
-        planned = (change.c.plan_id == plan_id, change.c.status == Status.PLANNED.value)
-        query = select(func.count()).select_from(change).where(*planned, ~change.c.active)
-        return int(connection.execute(query).scalar_one())
-
     def first_keys(self, connection: Connection, plan_id: str, count: int, **wanted: Any) -> tuple[str, ...]:
-        """The first keys of the plan whose columns have the wanted values."""
+        """The first keys, in their own order, of the plan's changes whose columns have the wanted values."""
         conditions = [change.c[name] == value for name, value in wanted.items()]
-        query = select(change.c.key).where(change.c.plan_id == plan_id, *conditions).order_by(change.c.id)
+        query = select(change.c.key).where(change.c.plan_id == plan_id, *conditions).order_by(change.c.key)
         return tuple(connection.execute(query.limit(count)).scalars())
 
     def counts(self, connection: Connection, plan_id: str) -> PlanCounts:
@@ -158,7 +155,10 @@ class Plans:
         columns = [change.c[name] for name in Staged._fields]
         query = select(*columns).where(change.c.plan_id == plan_id, change.c.key.in_(keys))
         rows = connection.execute(query)
-        found = (Staged(row[0], ChangeKind(row[1]), row[2], bytes(row[3]), bytes(row[4])) for row in rows)
+        found = (
+            Staged(row[0], ChangeKind(row[1]), Status(row[2]), bool(row[3]), row[4], *map(bytes, row[5:]))
+            for row in rows
+        )
         return {one.key: one for one in found}
 
     def unstage(self, connection: Connection, plan_id: str, key: str) -> None:
@@ -177,14 +177,6 @@ class Plans:
             change.c.id > (last if limit else 0),
         )
         return connection.execute(delete(change).where(*surplus)).rowcount
-
-    def tally(self, connection: Connection, plan_id: str) -> dict[tuple[str, str], int]:
-        """How many changes the plan has by (kind, status)."""
-        query = select(change.c.kind, change.c.status, func.count()).where(change.c.plan_id == plan_id)
-        return {
-            (row[0], row[1]): row[2]
-            for row in connection.execute(query.group_by(change.c.kind, change.c.status))
-        }
 
     def external_id_collisions(self, connection: Connection, plan_id: str) -> list[tuple[str, int]]:
         """(key, position) of each planned change whose externalId another key has, here or there."""

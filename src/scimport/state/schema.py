@@ -61,7 +61,7 @@ person_user = Table(
     Column("body", _Body, nullable=False, comment="the SCIM user that the endpoint last acknowledged"),
 )
 
-# Apart from the people too. An outcome of an earlier delivery than the person's last one says nothing of that.
+# Apart from the people too. The outcome of an earlier delivery than the person's last says nothing of that.
 outcome = Table(
     "outcome",
     metadata,

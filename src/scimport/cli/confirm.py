@@ -1,0 +1,117 @@
+"""``scimport confirm``."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from scimport.cli import options
+from scimport.cli.output import Output, problem_document
+from scimport.errors import ScimportError
+
+if TYPE_CHECKING:
+    from scimport.confirm import Confirmation
+    from scimport.state.outcomes import Story
+
+NOT_PROVISIONED = 4
+COUNTS = ("provisioned", "skipped", "rejected", "waiting", "unconfirmed")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("confirm")(confirm)
+
+
+def confirm(
+    context: typer.Context,
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[NAME|RUN]",
+            help="A pipeline, or the id of a run or a plan; all pipelines when it is left out.",
+        ),
+    ] = None,
+    wait: Annotated[
+        bool,
+        typer.Option("--wait", help="Read again and again until nobody waits; confirm_within at most."),
+    ] = False,
+    as_json: options.Json = False,
+) -> None:
+    """Find out from the app's provisioning log what became of the people who were delivered."""
+    from scimport.confirm import Confirming, delivered_pipelines  # noqa: PLC0415 - not needed for --help
+    from scimport.state import Database  # noqa: PLC0415
+
+    project = options.find(context)
+    output = Output(as_json=as_json)
+    database = Database(project.state_url)
+    documents: list[dict[str, Any]] = []
+    codes = [0]
+    try:
+        for one in (name,) if name else delivered_pipelines(project, database):
+            try:
+                confirming = Confirming(project, database, one)
+                confirming.wait() if wait else confirming.read()
+            except ScimportError as error:
+                if name:
+                    raise
+                Output(as_json=True).problems(error.problems)
+                documents.append(
+                    {"pipeline": one, "error": [problem_document(problem) for problem in error.problems]}
+                )
+                codes.append(error.exit_code)
+            else:
+                found = confirming.result()
+                _show(output, found)
+                documents.append(_document(found))
+                codes.append(NOT_PROVISIONED if found.counts.rejected or found.counts.unconfirmed else 0)
+    finally:
+        database.close()
+    if not documents:
+        output.say("Nobody was delivered yet.")
+    output.json(documents[0] if name else {"pipelines": documents})
+    raise typer.Exit(next((code for code in (1, 2, 4) if code in codes), 0))
+
+
+def time_of(seconds: float | None) -> str | None:
+    """A time as it is printed: ISO 8601, UTC."""
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
+
+
+def _show(output: Output, found: Confirmation) -> None:
+    counts = dataclasses.asdict(found.counts)
+    title = f"{found.pipeline}  {found.run_id}".rstrip()
+    output.table(title, COUNTS, [[counts[name] for name in COUNTS]])
+    if found.rejected:
+        rows = [(one.key, one.code, one.reason, one.recommended_action) for one in found.rejected]
+        title = _first(found.counts.rejected, len(rows), "rejected")
+        output.table(title, ("key", "code", "reason", "recommended action"), rows)
+    if found.unconfirmed:
+        late = [(one.key, time_of(one.delivered_at)) for one in found.unconfirmed]
+        title = _first(found.counts.unconfirmed, len(late), "not in the log")
+        output.table(title, ("key", "delivered"), late)
+    if found.odd:
+        output.say(f"{found.odd} of {found.entries} entries of the log could not be understood.")
+
+
+def _first(total: int, shown: int, what: str) -> str:
+    return f"{total:,} {what}" if shown == total else f"{total:,} {what}, the first {shown}"
+
+
+def _document(found: Confirmation) -> dict[str, Any]:
+    return {
+        "pipeline": found.pipeline,
+        "run_id": found.run_id,
+        **{name: getattr(found.counts, name) for name in COUNTS},
+        "entries": found.entries,
+        "odd": found.odd,
+        "rejected_people": [_story(one) for one in found.rejected],
+        "unconfirmed_people": [_story(one) for one in found.unconfirmed],
+    }
+
+
+def _story(one: Story) -> dict[str, Any]:
+    times = {"delivered_at": time_of(one.delivered_at), "logged_at": time_of(one.logged_at)}
+    return dataclasses.asdict(one) | times

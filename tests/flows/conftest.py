@@ -1,0 +1,219 @@
+"""A Prefect server for the session, and projects whose pipelines go to a sandbox.
+
+Prefect reads the environment when it is imported, and makes its home: that must not be the user's.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+os.environ["PREFECT_HOME"] = tempfile.mkdtemp(prefix="scimport-prefect-home-")
+os.environ["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "CRITICAL"
+os.environ["PREFECT_SERVER_EPHEMERAL_ENABLED"] = "false"
+os.environ["DO_NOT_TRACK"] = "1"
+atexit.register(shutil.rmtree, os.environ["PREFECT_HOME"], ignore_errors=True)
+
+import httpx
+import pytest
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.settings import (
+    PREFECT_API_URL,
+    PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
+    temporary_settings,
+)
+
+from scimport.flows.runner import _send_events
+from scimport.project import Project, open_project
+from scimport.sandbox import run_sandbox
+
+SCIMPORT = Path(sys.executable).with_name("scimport")
+
+
+@dataclass(frozen=True)
+class Done:
+    """A command that has ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """The one JSON document on stdout."""
+        return json.loads(self.out)
+
+
+def environment(**more: str) -> dict[str, str]:
+    """The environment of a command: a home that is empty, and nothing of Prefect's."""
+    names = (name for name in os.environ if not name.startswith("PREFECT_") and name != "DO_NOT_TRACK")
+    return {name: os.environ[name] for name in names} | more
+
+
+def start(*arguments: object, **variables: str) -> subprocess.Popen[str]:
+    """Start the command line. SIGINT is as on a terminal, also where the tests run in the background."""
+    return subprocess.Popen(
+        [SCIMPORT, *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(**variables),
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+
+
+def end(process: subprocess.Popen[str]) -> Done:
+    """Wait for a command."""
+    out, err = process.communicate(timeout=90)
+    assert "Traceback" not in err, err
+    return Done(process.returncode, out, err)
+
+
+def scimport(*arguments: object, **variables: str) -> Done:
+    """Run the command line."""
+    return end(start(*arguments, **variables))
+
+
+def eventually(look: Callable[[], Any], seconds: float = 40.0) -> Any:
+    """What a look gives, as soon as it is something."""
+    deadline = time.monotonic() + seconds
+    while not (found := look()):
+        assert time.monotonic() < deadline, "it has not come"
+        time.sleep(0.1)
+    return found
+
+
+def processes(folder: Path) -> list[str]:
+    """Command lines of the processes that work in a folder."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if (process / "cwd").readlink().is_relative_to(folder):
+                found.append((process / "cmdline").read_text().replace("\0", " "))
+        except OSError:
+            continue
+    return found
+
+
+@dataclass(frozen=True)
+class Served:
+    """What `scimport serve` serves for the session."""
+
+    project: Project
+    url: str
+    document: dict[str, Any]
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """`scimport serve` of the sample project; killed at the end, which takes the server with it."""
+    folder = tmp_path_factory.mktemp("served") / "project"
+    assert scimport("init", folder).code == 0
+    process = start("--project", folder, "serve", "--json")
+    document = _document(process)
+    yield Served(open_project(folder), document["api"], document)
+    _send_events()
+    process.kill()
+    out, _ = process.communicate()
+    assert out == ""
+    eventually(lambda: not [line for line in processes(folder) if "flows.watched" in line], 20)
+
+
+def _document(process: subprocess.Popen[str]) -> dict[str, Any]:
+    """The JSON document that a command prints before it ends."""
+    assert process.stdout is not None
+    assert process.stderr is not None
+    text = ""
+    while not text.endswith("\n}\n"):
+        line = process.stdout.readline()
+        assert line, process.stderr.read()
+        text += line
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
+@pytest.fixture
+def api(served: Served) -> Iterator[SyncPrefectClient]:
+    """A client of the session's server, which flows of this process use too."""
+    settings = {PREFECT_API_URL: served.url, PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}
+    with temporary_settings(settings), get_client(sync_client=True) as client:
+        yield client
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A project of one pipeline, `people`, and the sandbox that it goes to."""
+
+    project: Project
+    sandbox: str
+    job: str
+
+    def people(self, count: int, **columns: str) -> None:
+        """Put people into the source."""
+        rows = [f"K{n:05},{columns.get('name', 'Jane')} {n},A" for n in range(count)]
+        (self.project.root / "people.csv").write_text("\n".join(["id,name,status", *rows]) + "\n")
+
+    def slow(self, seconds: float) -> None:
+        """Make every call of the sandbox take so long."""
+        order = {"latency": {"seconds": seconds}}
+        httpx.post(f"{self.sandbox}/sandbox/faults", json=order).raise_for_status()
+
+    @property
+    def users(self) -> list[str]:
+        """The people in the sandbox."""
+        return [user["externalId"] for user in self._read("users?top=5000")]
+
+    @property
+    def calls(self) -> int:
+        """The calls that were answered."""
+        return len(self._read("calls"))
+
+    def _read(self, what: str) -> list[dict[str, Any]]:
+        answer = httpx.get(f"{self.sandbox}/sandbox/apps/{self.job}/{what}").raise_for_status()
+        found: list[dict[str, Any]] = answer.json()["value"]
+        return found
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[Shop]:
+    """A small project whose sandbox runs in this process."""
+    root = tmp_path / "shop"
+    with run_sandbox(tmp_path / "sandbox") as sandbox:
+        wanted = {"name": "people", "target": "entra-id"}
+        app = httpx.post(f"{sandbox.base_url}/sandbox/apps", json=wanted).json()
+        for name, text in _files(app["endpoint"]).items():
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / name).write_text(text)
+        made = Shop(open_project(root), sandbox.base_url, app["jobId"])
+        made.people(3)
+        yield made
+
+
+def _files(endpoint: str) -> dict[str, str]:
+    return {
+        "sources/people.yml": "kind: csv\npath: people.csv\nkey: id\ncolumns:\n  status: {values: [A, T]}\n",
+        "mappings/people.yml": """
+user:
+  externalId: "{{ id }}"
+  userName: "{{ id | lower }}@acme.example"
+  displayName: "{{ name }}"
+  active: '{{ status == "A" }}'
+""",
+        "pipelines/people.yml": f"""
+source: people
+mapping: people
+app: {{target: entra-id, endpoint: "{endpoint}", auth: none}}
+schedule: {{interval: 6h}}
+""",
+    }
