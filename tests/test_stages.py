@@ -264,6 +264,23 @@ def test_a_second_run_of_a_pipeline_waits_for_the_first(site: Site) -> None:
         site.run("staff")
 
 
+@pytest.mark.parametrize("kind", ["postgresql", "mariadb"])
+def test_the_state_may_be_in_a_database_that_machines_share(
+    site: Site, request: pytest.FixtureRequest, kind: str
+) -> None:
+    (site.root / ".env").write_text(f"SCIMPORT_STATE_URL={request.getfixturevalue(f'{kind}_url')}\n")
+    people = _people(120)
+    site.people("staff", people)
+    assert site.run("staff").delivery == DeliveryCounts(accepted=120, calls=3)
+    site.people("staff", [("00000", "Renamed", "A"), *people[1:118]])
+    summary = site.run("staff")
+    assert (summary.plan.unchanged, summary.plan.movers, summary.plan.leavers) == (117, 1, 2)
+    assert summary.delivery == DeliveryCounts(accepted=3, calls=1)
+    gone = [(key, name, "T") for key, name, _ in people[118:]]
+    assert site.directory("staff") == _wanted([("00000", "Renamed", "A"), *people[1:118], *gone])
+    assert not (site.root / ".scimport" / "state.db").exists()
+
+
 def test_killed_at_any_moment_and_resumed_nobody_is_lost(site: Site) -> None:
     people = _people(1200)
     site.people("staff", people)

@@ -35,12 +35,12 @@ from scimport.apps.delivery import deliver
 from scimport.apps.outbox import MAX_OPERATIONS, Operation
 from scimport.codes import Code
 from scimport.connection import checked_endpoint, connected
+from scimport.digests import digest_user
 from scimport.errors import DeliveryError, GuardStop, Interrupted, ScimportError, SourceError, UsageError
 from scimport.mappings.mapping import Mapping, compile_mapping
 from scimport.mappings.validation import UserValidator
 from scimport.model import DeliveryCounts, PlanCounts, Problem, RunSummary, Severity
 from scimport.plan import Input, PlanBuilder, Selection
-from scimport.digests import digest_user
 from scimport.plan.guards import stops
 from scimport.project import LoadedSource, Pipeline, Project
 from scimport.project.config import query_file

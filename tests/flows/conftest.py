@@ -2,6 +2,7 @@
 
 Prefect reads the environment when it is imported, and makes its home: that must not be the user's.
 """
+# ruff: noqa: E402 - the environment comes before the imports
 
 from __future__ import annotations
 
@@ -9,7 +10,6 @@ import atexit
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -28,11 +28,7 @@ atexit.register(shutil.rmtree, os.environ["PREFECT_HOME"], ignore_errors=True)
 import httpx
 import pytest
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.settings import (
-    PREFECT_API_URL,
-    PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
-    temporary_settings,
-)
+from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
 from scimport.flows.runner import _send_events
 from scimport.project import Project, open_project
@@ -62,14 +58,13 @@ def environment(**more: str) -> dict[str, str]:
 
 
 def start(*arguments: object, **variables: str) -> subprocess.Popen[str]:
-    """Start the command line. SIGINT is as on a terminal, also where the tests run in the background."""
+    """Start the command line."""
     return subprocess.Popen(
         [SCIMPORT, *map(str, arguments)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         env=environment(**variables),
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
 
 

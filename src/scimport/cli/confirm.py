@@ -30,7 +30,7 @@ def confirm(
     name: Annotated[
         str | None,
         typer.Argument(
-            metavar="[NAME|RUN]",
+            metavar="[NAME]",
             help="A pipeline, or the id of a run or a plan; all pipelines when it is left out.",
         ),
     ] = None,

@@ -117,7 +117,8 @@ def approve(
     with _found(options.find(context), plan) as (database, review):
         if review.state is not PlanState.STAGED or not review.stopped:
             what = "no guard stops it" if review.state is PlanState.STAGED else f"it is {review.state}"
-            raise UsageError(Problem(Code.PLAN_REFUSED, f"the plan needs no approval: {what}"))
+            hint = f"Send it with `scimport apply {plan}`." if review.state is PlanState.STAGED else ""
+            raise UsageError(Problem(Code.PLAN_REFUSED, f"the plan needs no approval: {what}", hint=hint))
         by = f"{getpass.getuser()} on {socket.gethostname()}"
         with database.write() as connection:
             Plans(database, review.pipeline).approve(connection, plan, by, reason.strip())
@@ -154,7 +155,8 @@ def discard(context: typer.Context, plan: _Plan, as_json: options.Json = False) 
         locks.hold(database, review.pipeline),
         database.write() as connection,
     ):
-        now = find_plan(connection, plan)  # a run may have held the pipeline, and applied the plan, until here
+        # Until here a run may have held the pipeline, and applied the plan.
+        now = find_plan(connection, plan)
         if now is None or now.state is PlanState.DONE:
             raise UsageError(Problem(Code.PLAN_REFUSED, "the plan is done: there is nothing left to discard"))
         Plans(database, review.pipeline).set_state(connection, plan, PlanState.DISCARDED)

@@ -360,7 +360,8 @@ class PlanBuilder:
             "inactive_share": {"active": False, "status": Status.PLANNED.value},
         }
         conditions = wanted.get(guard, {"kind": ChangeKind.JOINER.value})
-        return self._plans.first_keys(connection, self.plan_id, SHOWN, **conditions)
+        found = self._plans.first_keys(connection, self.plan_id, SHOWN, **conditions)
+        return self._first_keys(connection, "leavers") if guard == "changes" and not found else found
 
     def _check_not_empty(self) -> None:
         if self.read or self._keys or self._input.extent == "changes":

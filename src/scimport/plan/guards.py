@@ -83,20 +83,20 @@ def _problem(measure: Measure, most: int, limit: GuardLimit) -> Problem:
 def flatten(user: dict[str, Any]) -> dict[str, Any]:
     """A user's values by attribute path; entries of a list by their type, else their number."""
     flat: dict[str, Any] = {}
-    _flatten(user, "", flat)
+    for name, value in user.items():
+        _flatten(value, name, ":" if name.startswith("urn:") else ".", flat)
     return flat
 
 
-def _flatten(value: Any, path: str, flat: dict[str, Any]) -> None:
+def _flatten(value: Any, path: str, separator: str, flat: dict[str, Any]) -> None:
     if isinstance(value, dict):
         for name, inner in value.items():
-            separator = "." if path and not path.startswith("urn:") else ":" if path else ""
-            _flatten(inner, f"{path}{separator}{name}", flat)
+            _flatten(inner, f"{path}{separator}{name}", ".", flat)
     elif isinstance(value, list) and any(isinstance(entry, dict) for entry in value):
         types = [entry.get("type") if isinstance(entry, dict) else None for entry in value]
         for n, entry in enumerate(value):
             named = types[n] is not None and types.count(types[n]) == 1
-            _flatten(entry, f"{path}[{types[n] if named else n}]", flat)
+            _flatten(entry, f"{path}[{types[n] if named else n}]", ".", flat)
     elif value is not None:
         flat[path] = value
 
