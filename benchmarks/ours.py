@@ -25,7 +25,7 @@ from scimport.plan import Input, Selection
 from scimport.plan.builder import SLICE
 from scimport.plan.records import Mapper, Row, key_text
 from scimport.project.project import Project
-from scimport.stages import PipelineRun, compiled, opened
+from scimport.stages import PipelineRun, compiled, opened, streaming
 from scimport.state import Database
 from scimport.state.outbox import Limits, StateOutbox
 from scimport.state.plans import PlanState
@@ -47,7 +47,7 @@ def schema() -> dict[str, Any]:
 def ready_bodies(path: Path) -> Iterator[Iterator[bytes]]:
     """Get ready to make the bodies of the bulk requests for a CSV file, 50 validated people each."""
     project = _project(path)
-    with opened(project, project.pipeline(NAME), datetime.now(UTC)) as source:
+    with opened(project, project.pipeline(NAME), datetime.now(UTC)) as source, streaming():
         yield _bodies(source)
 
 

@@ -6,7 +6,8 @@ A page is run from top to bottom in a folder of its own, which begins as what ``
   page all files of the project must be right;
 - the lines of ``console`` blocks that begin with ``$`` are run, and must print what is below them. Ids, times
   and widths do not count, ``...`` stands for anything, ``2>/dev/null`` leaves what people see out, and where
-  the exit code is not 0 the next line is ``$ echo $?``;
+  the exit code is not 0 the next line is ``$ echo $?``. The id of a plan in a command stands for the one
+  that ``plan`` or ``run`` has named last;
 - each expression of a ``jinja`` block must give what the comment behind it says: JSON, or ``error: reason``;
 - ``yaml``, ``json`` and ``toml`` blocks without a title can be parsed; ``sh`` and ``text`` blocks are only
   looked through for commands and options that are not there.
@@ -17,6 +18,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -43,6 +45,7 @@ from scimport.mappings.filters import FILTERS, NOT_OFFERED, TESTS
 from scimport.mappings.mapping import _reason
 from scimport.mappings.template import MappingEnvironment, compile_probes
 from scimport.mappings.values import join, part
+from scimport.plan.guards import allowed
 from scimport.project import Project, config
 from scimport.sandbox.faults import Expiry, Failure, Faults, Latency, Strike, Throttling
 from scimport.sandbox.settings import Settings
@@ -130,6 +133,7 @@ class Shell:
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.folder, self._monkeypatch, self.code = folder, monkeypatch, 0
+        self._plan = ""
 
     def run(self, line: str) -> str:
         """Run a line; returns what it prints."""
@@ -151,8 +155,12 @@ class Shell:
             for name in words["names"].split():
                 context.setenv(*name.split("=", 1))
             context.chdir(self.folder)
-            context.setattr(sys, "argv", ["scimport", *words["rest"].split()])
-            return self._scimport(quiet=bool(words["quiet"]))
+            rest = re.sub(_PLAN, self._plan, words["rest"]) if self._plan else words["rest"]
+            context.setattr(sys, "argv", ["scimport", *shlex.split(rest)])
+            printed = self._scimport(quiet=bool(words["quiet"]))
+        if rest.startswith(("plan ", "run ")):
+            self._plan = (re.findall(_PLAN, printed) or [self._plan])[-1]
+        return printed
 
     def _scimport(self, *, quiet: bool) -> str:
         printed = io.StringIO()
@@ -167,6 +175,7 @@ class Shell:
         return printed.getvalue()
 
 
+_PLAN = r"\bp-\d{8}-\d{6}-[0-9a-f]{4}\b"
 _VARYING: tuple[tuple[str, str], ...] = (
     (r"\b([rp])-\d{8}-\d{6}-[0-9a-f]{4}\b", r"\1-ID"),
     (r"\b\d+\.\d s\b", "0.0 s"),
@@ -419,6 +428,14 @@ def test_every_key_of_a_file_is_documented(model: type[BaseModel]) -> None:
     text = (DOCS / "project-files.md").read_text("utf-8")
     for name in model.model_fields:
         assert _key_row(model, name) in text, _key_row(model, name)
+
+
+def test_what_each_guard_lets_through_is_documented() -> None:
+    text = (DOCS / "guards.md").read_text("utf-8")
+    for name, limit in config.GuardsConfig():
+        most = " | ".join(f"{allowed(population, limit)}" for population in (1, 10, 26, 1_000))
+        row = f"| `{name}` | {limit.max_percent:g} % | {limit.max_count:,} | {most} |"
+        assert row in text, row
 
 
 def test_every_problem_code_is_explained() -> None:

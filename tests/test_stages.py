@@ -199,10 +199,8 @@ def test_one_bad_record_never_blocks_the_others(site: Site) -> None:
     assert (summary.delivery.accepted, summary.delivery.rejected) == (98, 2)
     with (site.root / summary.problems_file).open() as file:
         rows = list(csv.DictReader(file))
-    assert [(row["code"], row["key"]) for row in rows] == [
-        ("record-rejected", "00003"),
-        ("record-rejected", "00077"),
-    ]
+    rejected = sorted((row["code"], row["key"]) for row in rows)
+    assert rejected == [("record-rejected", "00003"), ("record-rejected", "00077")]
     assert site.directory("staff") == _wanted([one for one in people if one[0] not in {"00003", "00077"}])
 
 

@@ -121,9 +121,7 @@ class Confirming:
             log = LogReader(app, turn=lambda: take_turn(self._database, scope, TURN), sleep=self._time.sleep)
             for page in log.pages(since):
                 self._keep(page)
-        late = began + self._time.ahead() - self.pipeline.config.confirm_within
-        with self._database.write() as connection:
-            self._outcomes.give_up(connection, late, self._database.now(connection))
+        self._give_up(began + self._time.ahead() - self.pipeline.config.confirm_within)
 
     def wait(self) -> None:
         """Read the log again and again, more and more seldom, until nobody waits any longer.
@@ -193,6 +191,15 @@ class Confirming:
             bodies = self._outcomes.bodies(connection, worded)
             outcomes = [outcome_of(one, entry, bodies.get(one.person_id)) for one, entry in news]
             self._outcomes.keep(connection, outcomes, now)
+
+    def _give_up(self, accepted_before: float) -> None:
+        after, more = 0, True
+        while more:
+            with self._database.write() as connection:
+                now = self._database.now(connection)
+                page = self._outcomes.give_up(connection, accepted_before, now, after)
+            more = bool(page)
+            after = page[-1].person_id if page else after
 
     def _now(self) -> float:
         with self._database.read() as connection:

@@ -194,7 +194,7 @@ class PipelineRun:
             raise _interrupted("nothing was sent", self.pipeline.name)
         if self._builder is None:
             self._builder = PlanBuilder(self._database, self.pipeline.name, self._open(), self._selection)
-            self._exits.enter_context(_frozen())
+            self._exits.enter_context(streaming())
             self._note(plan_id=self._builder.plan_id)
         more = self._builder.step(records)
         self._on_progress(Progress("extract", self._builder.read))
@@ -455,12 +455,18 @@ def write_problems(path: Path, problems: Iterable[Problem], *, show_values: bool
 
 
 @contextmanager
-def _frozen() -> Iterator[None]:
-    """Keep the garbage collector from going through all modules again and again while records stream past."""
+def streaming() -> Iterator[None]:
+    """Have the garbage collector look at what streams past seldom, and at what was there before not at all.
+
+    Records leave no cycles behind; going through all modules again and again cost a fifth of the time.
+    """
+    before = gc.get_threshold()
     gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
     try:
         yield
     finally:
+        gc.set_threshold(*before)
         gc.unfreeze()
 
 

@@ -184,7 +184,14 @@ def test_a_limit_of_the_pipeline_is_its_own(loaded: Path, scimport: Command) -> 
     assert scimport("run", "employees", "--no-prefect", "--json").json["accepted"] > 150
 
 
-@pytest.mark.usefixtures("loaded")
+def test_a_source_of_changes_may_hold_few(loaded: Path, scimport: Command) -> None:
+    path = loaded / "sources" / "employees.yml"
+    path.write_text(path.read_text().replace("extent: full", "extent: changes"))
+    _rows(loaded, lambda rows: [row | {"Status": "T"} for row in rows if row["Status"] == "A"][:5])
+    run = scimport("run", "employees", "--no-prefect", "--json")
+    assert (run.code, run.json["read"], run.json["leavers"]) == (0, 5, run.json["accepted"])
+
+
 def test_one_leaver_by_key_is_not_everybody(loaded: Path, scimport: Command) -> None:
     _rows(loaded, lambda rows: [row | {"Status": "T"} if row["WorkerID"] == "00105" else row for row in rows])
     one = scimport("run", "employees", "--no-prefect", "--key", "00105", "--json")

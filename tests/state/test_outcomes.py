@@ -100,9 +100,13 @@ def test_who_waits_too_long_is_unconfirmed_and_may_still_turn_up(database: Datab
     with database.write() as connection:
         accepted = person.c.key.in_(keys[:1100])
         connection.execute(update(person).where(accepted).values(acknowledged_at=50.0))
-        assert outcomes.give_up(connection, 49.0, 7.0) == 0
-        assert outcomes.give_up(connection, 50.0, 7.0) == 1099
-        assert outcomes.give_up(connection, 50.0, 7.0) == 0
+        assert outcomes.give_up(connection, 49.0, 7.0) == []
+        after, sizes = 0, []
+        while page := outcomes.give_up(connection, 50.0, 7.0, after):
+            after = page[-1].person_id
+            sizes.append(len(page))
+        assert sizes == [500, 500, 99]
+        assert outcomes.give_up(connection, 50.0, 7.0) == []
         assert outcomes.counts(connection) == OutcomeCounts(provisioned=1, waiting=103, unconfirmed=1099)
         assert [one.key for one in outcomes.listed(connection, Status.UNCONFIRMED, 2)] == ["0000", "0001"]
     assert _statuses(database, plan)["0003"] == "unconfirmed"
@@ -120,7 +124,7 @@ def test_pipelines_do_not_see_each_other(database: Database) -> None:
         assert staff.counts(connection) == OutcomeCounts(waiting=1)
         assert staff.newest_logged(connection) is None
         assert [one.key for one in staff.find(connection, ["xa", "xb"])] == ["a"]
-        assert staff.give_up(connection, 1e12, 7.0) == 1
+        assert [one.key for one in staff.give_up(connection, 1e12, 7.0)] == ["a"]
         assert guests.counts(connection) == OutcomeCounts(rejected=1, waiting=1)
 
 

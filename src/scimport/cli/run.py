@@ -64,8 +64,11 @@ def plan(
         output.say(f"{written} request bodies are in {requests}.")
     output.problems(work.stopped)
     plan_id = work.summary.plan_id
-    output.say(f"Look at it with `scimport show {plan_id}`; send exactly it with `scimport apply {plan_id}`.")
     stopped = [problem_document(one) for one in work.stopped]
+    then = f'`scimport approve {plan_id} --reason "..."`, then ' if stopped else ""
+    output.say(
+        f"Look at it with `scimport show {plan_id}`; send exactly it with {then}`scimport apply {plan_id}`."
+    )
     output.json(run_document(work.summary) | {"requests": written, "stopped": stopped})
     raise typer.Exit(
         GuardStop.exit_code if stopped else INVALID_OR_REJECTED if work.summary.plan.invalid else 0

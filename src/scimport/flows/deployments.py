@@ -114,6 +114,8 @@ async def _serve(deployments: list[RunnerDeployment], on_ready: Callable[[list[s
 def _deployments(project: Project) -> list[RunnerDeployment]:
     pipelines = [_of_pipeline(project, project.pipeline(name)) for name in project.pipeline_names]
     files = sorted((project.root / "pipelines").glob("*.py"))
+    for file in files:
+        _check_name(file)
     return [*pipelines, *(deployment for file in files for deployment in _of_file(project, file))]
 
 
@@ -142,13 +144,17 @@ def _schedule(pipeline: Pipeline) -> Schedule | None:
     return Interval(timedelta(seconds=wanted.interval or 0), timezone=wanted.timezone, anchor_date=_ANCHOR)
 
 
+def _check_name(file: Path) -> None:
+    """Prefect puts the file's folder first on sys.path, for itself and for all that is imported later."""
+    spec = importlib.util.find_spec(file.stem)
+    if spec is not None and Path(spec.origin or "").resolve() != file.resolve():
+        name, hint = f"pipelines/{file.name}", "Rename the file."
+        raise ConfigError(Problem(Code.BAD_VALUE, f"it hides the module {file.stem}", hint=hint, file=name))
+
+
 def _of_file(project: Project, file: Path) -> Iterator[RunnerDeployment]:
     """The flows that a Python file defines, without a schedule; those that it imports are not its own."""
-    name = file.relative_to(project.root).as_posix()
-    if importlib.util.find_spec(file.stem) is not None:
-        # Prefect puts the file's folder first on sys.path, for itself and for all that is imported later.
-        hint = "Rename the file."
-        raise ConfigError(Problem(Code.BAD_VALUE, f"it hides the module {file.stem}", hint=hint, file=name))
+    name = f"pipelines/{file.name}"
     try:
         module = load_script_as_module(name)
     except ScriptError as error:

@@ -1,8 +1,10 @@
-"""Which known people a source has shown so far, in eight bytes a person."""
+"""Which known people a source has shown so far, in four bytes a person."""
 
 from __future__ import annotations
 
 from array import array
+
+_SMALL = 2**32 - 1
 
 
 class Seen:
@@ -16,13 +18,15 @@ class Seen:
     def __init__(self, low: int, high: int) -> None:
         self._low = low
         # Positions are stored one up, so that 0 means not seen.
-        self._positions = array("q", bytes(8 * max(high - low + 1, 0)))
+        self._positions = array("I", bytes(4 * max(high - low + 1, 0)))
 
     def __len__(self) -> int:
         return len(self._positions)
 
     def mark(self, person_id: int, position: int) -> None:
         """The person was found at ``position``."""
+        if position >= _SMALL and self._positions.typecode == "I":
+            self._positions = array("Q", self._positions)  # a second file, or a very long one
         self._positions[person_id - self._low] = position + 1
 
     def unseen(self) -> list[int]:

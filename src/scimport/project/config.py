@@ -359,7 +359,7 @@ class GuardsConfig(Config):
     new_keys: GuardLimit = _limit(30, 5000, "New keys, beside the known ones; not for the first load.")
     changed_keys: GuardLimit = _limit(5, 100, "Keys that are new while as many have gone, of the known ones.")
     rows: GuardLimit = _limit(
-        30, 100_000, "Records more or less than the median of the last ten runs, of that."
+        30, 100_000, "Records more or less than the median of the last ten runs, or the last one, of that."
     )
 
 

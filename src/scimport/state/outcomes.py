@@ -159,15 +159,26 @@ class Outcomes:
         connection.execute(self._store, rows)
         connection.execute(_CHANGE_STATUS, [_change_row(one) for one in outcomes])
 
-    def give_up(self, connection: Connection, accepted_before: float, now: float) -> int:
-        """Those who have waited since before a time are unconfirmed; returns how many."""
-        late = person.c.acknowledged_at <= accepted_before
-        query = self._mine(_delivered().where(outcome.c.person_id.is_(None), late)).limit(_PAGE)
-        count = 0
-        while waiting := [Delivered(*row) for row in connection.execute(query)]:
-            self.keep(connection, [Outcome(one, Status.UNCONFIRMED) for one in waiting], now)
-            count += len(waiting)
-        return count
+    def give_up(
+        self, connection: Connection, accepted_before: float, now: float, after: int = 0
+    ) -> list[Delivered]:
+        """Some of those who have waited since before a time are unconfirmed from now on.
+
+        Args:
+            connection: In a transaction, which stays short.
+            accepted_before: By the state's clock.
+            now: By the same clock.
+            after: Id of the last person of the page before.
+
+        Returns:
+            The people of this page, by id; none at the end.
+        """
+        late = (person.c.acknowledged_at <= accepted_before, outcome.c.person_id.is_(None))
+        query = self._mine(_delivered().where(*late, person.c.id > after))
+        rows = connection.execute(query.order_by(person.c.id).limit(_PAGE))
+        page = [Delivered(*row) for row in rows]
+        self.keep(connection, [Outcome(one, Status.UNCONFIRMED) for one in page], now)
+        return page
 
     def listed(self, connection: Connection, status: Status, count: int) -> Iterator[Story]:
         """The first people with an outcome, by key."""

@@ -19,7 +19,7 @@ class Run:
     """A run as it is remembered.
 
     Attributes:
-        state: ``running``, ``done``, ``failed`` or ``interrupted``.
+        state: ``running``, ``planned``, ``done``, ``failed`` or ``interrupted``.
         started_at: Seconds since 1970.
         ended_at: Seconds since 1970; ``None`` while it runs, and for ever if its process was killed.
         summary: The fields of :class:`scimport.model.RunSummary`.

@@ -1,0 +1,42 @@
+"""`make demo`: what a newcomer sees first."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.flows.conftest import environment, processes
+
+ROOT = Path(__file__).parents[2]
+
+pytestmark = pytest.mark.xdist_group("prefect-own")
+
+
+def call(*command: object, home: Path) -> str:
+    """Run a command at the top of the repository; it must be quiet, and do well."""
+    words, variables = list(map(str, command)), environment(HOME=str(home))
+    done = subprocess.run(words, cwd=ROOT, env=variables, text=True, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def test_the_demo(tmp_path: Path) -> None:
+    shown = call(sys.executable, "sample_data/demo.py", home=tmp_path)
+    runs = re.findall(r"^(employees|contractors) +r-.*\n(?:.*\n){3}(.*)\n", shown, re.MULTILINE)
+    assert [(name, [int(count) for count in counts.split()]) for name, counts in runs] == [
+        # read, invalid, unchanged, joiners, movers, leavers, accepted, calls
+        ("employees", [300, 0, 0, 296, 0, 0, 296, 6]),
+        ("contractors", [120, 0, 0, 120, 0, 0, 120, 3]),
+        ("employees", [304, 3, 280, 5, 8, 6, 17, 1]),
+        ("contractors", [121, 0, 112, 3, 4, 4, 11, 1]),
+    ]
+    assert processes(ROOT / ".scimport" / "demo") == []
+    assert list(tmp_path.iterdir()) == []
+    _, _, commands = shown.partition("Try next:\n")
+    assert len(commands.splitlines()) == 3
+    for command in commands.splitlines():
+        assert call(*shlex.split(command), home=tmp_path)
