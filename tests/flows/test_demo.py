@@ -8,12 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
 from tests.flows.conftest import environment, processes
 
 ROOT = Path(__file__).parents[2]
-
-pytestmark = pytest.mark.xdist_group("prefect-own")
 
 
 def call(*command: object, home: Path) -> str:

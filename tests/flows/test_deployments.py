@@ -24,8 +24,6 @@ from scimport.errors import ConfigError, UsageError
 from scimport.flows import deployments
 from scimport.project import Project, open_project
 
-pytestmark = pytest.mark.xdist_group("prefect-served")
-
 
 def begin(api: SyncPrefectClient, name: str, **parameters: object) -> UUID:
     """Start a run as Prefect's pages do."""

@@ -27,8 +27,6 @@ from scimport.flows.provision import provision
 from scimport.plan import Selection
 from scimport.stages import PipelineRun, Progress
 
-pytestmark = pytest.mark.xdist_group("prefect-served")
-
 
 class Pages:
     """What Prefect knows of the last flow run."""

@@ -17,8 +17,6 @@ from scimport.flows.server import check_api, find_api, running_server
 from scimport.flows.settings import home
 from scimport.project import Project
 
-pytestmark = pytest.mark.xdist_group("prefect-served")
-
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:

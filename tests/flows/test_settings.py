@@ -42,11 +42,8 @@ def test_the_url_is_the_one_that_is_given(project: Project) -> None:
     assert os.environ["PREFECT_API_URL"] == "http://127.0.0.1:1/api"
 
 
-@pytest.mark.parametrize(
-    ("before", "after"), [(None, "127.0.0.1"), ("intra.example", "intra.example,127.0.0.1")]
-)
-def test_no_proxy_stands_between_us_and_our_server(project: Project, before: str | None, after: str) -> None:
-    if before:
-        os.environ["NO_PROXY"] = before
+@pytest.mark.parametrize("before", ["", "intra.example"])
+def test_no_proxy_stands_between_us_and_our_server(project: Project, before: str) -> None:
+    os.environ["NO_PROXY"] = before
     prepare(project, "http://127.0.0.1:1/api")
-    assert os.environ["NO_PROXY"] == after
+    assert os.environ["NO_PROXY"] == f"{before},127.0.0.1".lstrip(",")

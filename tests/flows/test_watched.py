@@ -10,8 +10,8 @@ from tests.flows.conftest import eventually
 
 PREFECT = """
 import sys, time
-print(*sys.argv[1:], flush=True)
 {ignore}
+print(*sys.argv[1:], flush=True)
 time.sleep(60)
 """
 PARENT = """

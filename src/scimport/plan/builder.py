@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any
@@ -17,7 +17,7 @@ from scimport.errors import SourceError
 from scimport.model import Change, ChangeKind, PlanCounts, Problem, Severity, Status, placed
 from scimport.plan.compare import deactivated, kind_of
 from scimport.plan.guards import SHOWN, AttributeCounts, Measure, Tally, measured
-from scimport.plan.records import MAX_KEY, Input, Mapper, Record, Row, key_text
+from scimport.plan.records import MAX_KEY, Input, Mapper, Record, Row, key_texts
 from scimport.plan.seen import Seen
 from scimport.sources.base import Batch
 from scimport.state.database import Database
@@ -74,7 +74,7 @@ class PlanBuilder:
         self._mapper = Mapper(source)
         self._batches = iter(source.source.batches(BATCH))
         self.read = self._out_of_scope = self._invalid = self._unchanged = 0
-        self._repeated = self._missing = 0
+        self._repeated = self._missing = self._taken = 0
         self._tally: Counter[tuple[ChangeKind, Status, bool]] = Counter()
         with database.write() as connection:
             self._seen = Seen(*self._people.id_range(connection))
@@ -86,14 +86,15 @@ class PlanBuilder:
         Raises:
             SourceError: The source cannot be read; nothing of the plan will be sent.
         """
-        until = self.read + records
-        while self.read < until:
+        until = self._taken + records
+        while self._taken < until:
             with self._database.write() as connection:
-                committed = self.read + TRANSACTION
-                while self.read < committed:
+                committed = self._taken + TRANSACTION
+                while self._taken < committed:
                     batch = next(self._batches, None)
                     if batch is None:
                         return False
+                    self._taken += len(batch.rows)
                     self._add(connection, batch)
         return True
 
@@ -119,7 +120,7 @@ class PlanBuilder:
 
     def _add(self, connection: Connection, batch: Batch) -> None:
         rows = [self._mapper.pick(row) for row in batch.rows]
-        keys = [key_text(row[self._mapper.key]) for row in rows]
+        keys = key_texts(rows, self._mapper.key)
         positions = batch.positions
         if self._keys:
             wanted = [n for n, key in enumerate(keys) if key in self._keys]
@@ -136,16 +137,11 @@ class PlanBuilder:
                 known[n] = Known._make(found)
                 continue
             same[n] = True
-            if self._seen.position(person_id) is None:
-                self._seen.mark(person_id, positions[n])
+            if self._seen.is_first(person_id, positions[n]):
                 self._unchanged += 1
             else:
                 again.append(Record(keys[n], positions[n], digests[n], Known._make(found), {}, b"", ()))
-        changed = [
-            Row(keys[n], positions[n], digests[n], known.get(n), rows[n])
-            for n, is_same in enumerate(same)
-            if not is_same
-        ]
+        changed = [Row(keys[n], positions[n], digests[n], known.get(n), rows[n]) for n in _zeros(same)]
         for start in range(0, len(changed), SLICE):
             part = changed[start : start + SLICE]
             records = self._mapper.records(part)
@@ -193,10 +189,8 @@ class PlanBuilder:
     def _is_repeated(self, record: Record, fresh: dict[str, Record]) -> bool:
         """Whether the key has occurred before, as far as memory tells; the state knows the rest."""
         if record.known is not None:
-            if self._seen.position(record.known.id) is not None:
-                return True
-            self._seen.mark(record.known.id, record.position)
-        elif record.key and len(record.key) <= MAX_KEY:
+            return not self._seen.is_first(record.known.id, record.position)
+        if record.key and len(record.key) <= MAX_KEY:
             if record.key in fresh:
                 return True
             fresh[record.key] = record
@@ -434,6 +428,14 @@ class PlanBuilder:
         problem = dataclasses.replace(_REPEATS[code], severity=severity, field=self._input.key)
         placed = self._placed(record.position, record.key, (problem,))
         self._plans.add_problems(connection, self.plan_id, placed)
+
+
+def _zeros(flags: bytearray) -> Iterator[int]:
+    """Indexes of the flags that are not set."""
+    n = flags.find(0)
+    while n >= 0:
+        yield n
+        n = flags.find(0, n + 1)
 
 
 def _staged(one: Change) -> Staged:

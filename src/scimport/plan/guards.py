@@ -103,7 +103,11 @@ def _flatten(value: Any, path: str, separator: str, flat: dict[str, Any]) -> Non
 
 def differences(before: bytes, after: bytes) -> list[tuple[str, Any, Any]]:
     """What changes between two users (JSON): path, old and new value, ``None`` for none; in order of path."""
-    old, new = flatten(orjson.loads(before)), flatten(orjson.loads(after))
+    was, will = orjson.loads(before), orjson.loads(after)
+    # Most of a user stays as it is: only attributes that differ are looked into.
+    differing = [name for name in was.keys() | will.keys() if was.get(name) != will.get(name)]
+    old = flatten({name: was[name] for name in differing if name in was})
+    new = flatten({name: will[name] for name in differing if name in will})
     paths = sorted(old.keys() | new.keys())
     return [(path, old.get(path), new.get(path)) for path in paths if old.get(path) != new.get(path)]
 

@@ -100,7 +100,8 @@ class Mapper:
 
     def _record(self, row: Row, values: Sequence[object], user: Any) -> Record:
         body = b""
-        problems = _key_problems(row.key) or self._contract.check(self._contracted(values))
+        problems = () if 0 < len(row.key) <= MAX_KEY else _key_problems(row.key)
+        problems = problems or self._contract.check(self._contracted(values))
         if not problems and isinstance(user, Fault):
             problems = user.problems
         elif not problems:
@@ -119,6 +120,14 @@ class Mapper:
 def key_text(value: object) -> str:
     """The key of a record as text, without white space around it; empty when it is blank."""
     return "" if value is None else str(value).strip()
+
+
+def key_texts(rows: Sequence[Sequence[object]], column: int) -> list[str]:
+    """The keys of many records, as ``key_text`` has each."""
+    try:
+        return [row[column].strip() for row in rows]  # type: ignore[attr-defined]  # text, as in a CSV file
+    except AttributeError:
+        return [key_text(row[column]) for row in rows]
 
 
 def _key_problems(key: str) -> tuple[Problem, ...]:

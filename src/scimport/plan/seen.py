@@ -23,6 +23,13 @@ class Seen:
     def __len__(self) -> int:
         return len(self._positions)
 
+    def is_first(self, person_id: int, position: int) -> bool:
+        """Mark the person as found at ``position``, unless that has happened before."""
+        if self._positions[person_id - self._low]:
+            return False
+        self.mark(person_id, position)
+        return True
+
     def mark(self, person_id: int, position: int) -> None:
         """The person was found at ``position``."""
         if position >= _SMALL and self._positions.typecode == "I":

@@ -280,5 +280,5 @@ def _problem_row(plan_id: str, one: Problem) -> tuple[object, ...]:
 
 
 def new_id(prefix: str, now: float) -> str:
-    """An id that sorts by time and can be read out on the telephone: ``p-20261123-141502-3fa9``."""
-    return f"{prefix}-{datetime.fromtimestamp(now, UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+    """An id that sorts by time and can be read out on the telephone: ``p-20261123-141502-3fa91c``."""
+    return f"{prefix}-{datetime.fromtimestamp(now, UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"

@@ -11,8 +11,6 @@ from pathlib import Path
 import pytest
 from tests.flows.conftest import Done, Shop, end, eventually, processes, scimport, start
 
-pytestmark = pytest.mark.xdist_group("prefect-own")
-
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
