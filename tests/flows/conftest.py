@@ -116,8 +116,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("served") / "project"
     assert scimport("init", folder).code == 0
     process = start("--project", folder, "serve", "--json")
-    document = _document(process)
-    yield Served(open_project(folder), document["api"], document)
+    found = document(process)
+    yield Served(open_project(folder), found["api"], found)
     _send_events()
     process.kill()
     out, _ = process.communicate()
@@ -125,7 +125,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     eventually(lambda: not [line for line in processes(folder) if "flows.watched" in line], 20)
 
 
-def _document(process: subprocess.Popen[str]) -> dict[str, Any]:
+def document(process: subprocess.Popen[str]) -> dict[str, Any]:
     """The JSON document that a command prints before it ends."""
     assert process.stdout is not None
     assert process.stderr is not None

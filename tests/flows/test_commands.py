@@ -1,4 +1,4 @@
-"""`scimport run --prefect` with no API: a server for the time of the command, and nothing left of it."""
+"""`scimport run --prefect` and `serve` with servers of their own: nothing is left of them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from tests.flows.conftest import Done, Shop, end, eventually, processes, scimport, start
+from prefect.client.orchestration import get_client
+from prefect.settings import PREFECT_API_URL, temporary_settings
+from tests.flows.conftest import Done, Shop, document, end, eventually, processes, scimport, start
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +95,27 @@ def test_a_signal_leaves_the_rest_to_resume(ready: Shop) -> None:
     assert done.json["error"][0]["code"] == "interrupted"
     assert processes(root) == []
     assert len(ready.users) < 1000
+    ready.slow(0)
+    assert scimport("--project", root, "resume").code == 0
+    assert len(ready.users) == 1000
+
+
+def test_stopping_the_service_leaves_the_rest_to_resume(ready: Shop) -> None:
+    root = ready.project.root
+    service = start("--project", root, "serve", "--json")
+    url = document(service)["api"]
+    with temporary_settings({PREFECT_API_URL: url}), get_client(sync_client=True) as client:
+        run = client.create_flow_run_from_deployment(client.read_deployment_by_name("provision/people").id)
+        eventually(lambda: ready.calls)
+        service.send_signal(signal.SIGTERM)
+        done = end(service)
+    assert (done.code, done.out) == (0, "")
+    assert done.err.endswith("Stopped.\n")
+    assert processes(root) == []
+    with closing(sqlite3.connect(ready.project.data_dir / "prefect" / "prefect.db")) as connection:
+        state = connection.execute("SELECT state_name FROM flow_run WHERE id = ?", [str(run.id)]).fetchone()
+    assert state == ("Cancelled",)
+    assert 0 < len(ready.users) < 1000
     ready.slow(0)
     assert scimport("--project", root, "resume").code == 0
     assert len(ready.users) == 1000
