@@ -10,6 +10,7 @@ import atexit
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -89,6 +90,13 @@ def eventually(look: Callable[[], Any], seconds: float = 40.0) -> Any:
     return found
 
 
+def free_port() -> int:
+    """A port where nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 def processes(folder: Path) -> list[str]:
     """Command lines of the processes that work in a folder."""
     found = []
@@ -115,7 +123,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """`scimport serve` of the sample project; killed at the end, which takes the server with it."""
     folder = tmp_path_factory.mktemp("served") / "project"
     assert scimport("init", folder).code == 0
-    process = start("--project", folder, "serve", "--json")
+    process = start("--project", folder, "serve", "--json", "--port", free_port())
     found = document(process)
     yield Served(open_project(folder), found["api"], found)
     _send_events()

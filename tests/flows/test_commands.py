@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_URL, temporary_settings
-from tests.flows.conftest import Done, Shop, document, end, eventually, processes, scimport, start
+from tests.flows.conftest import Done, Shop, document, end, eventually, free_port, processes, scimport, start
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +102,7 @@ def test_a_signal_leaves_the_rest_to_resume(ready: Shop) -> None:
 
 def test_stopping_the_service_leaves_the_rest_to_resume(ready: Shop) -> None:
     root = ready.project.root
-    service = start("--project", root, "serve", "--json")
+    service = start("--project", root, "serve", "--json", "--port", free_port())
     url = document(service)["api"]
     with temporary_settings({PREFECT_API_URL: url}), get_client(sync_client=True) as client:
         run = client.create_flow_run_from_deployment(client.read_deployment_by_name("provision/people").id)

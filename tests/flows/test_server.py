@@ -2,13 +2,12 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from tests.flows.conftest import Served
+from tests.flows.conftest import Served, free_port
 
 from scimport.codes import Code
 from scimport.errors import ScimportError, UsageError
@@ -37,12 +36,10 @@ def test_what_is_served_is_found(served: Served) -> None:
 
 
 def test_what_was_killed_is_not(project: Project, served: Served) -> None:
-    """Its process may be gone, or its server, or half of the file."""
-    address, nowhere = home(project) / "server.json", f"http://127.0.0.1:{_port()}/api"
-    address.write_text(json.dumps({"url": served.url, "pid": os.getpid()}))
-    assert find_api(project) == served.url
-    for url, pid in ((served.url, 2**22 + 1), (nowhere, os.getpid()), (served.url, "?")):
-        address.write_text(json.dumps({"url": url, "pid": pid}))
+    """Nobody may answer there, or another project's server; or half of the file was written."""
+    address = home(project) / "server.json"
+    for url in (f"http://127.0.0.1:{free_port()}/api", served.url):
+        address.write_text(json.dumps({"url": url}))
         assert find_api(project) is None
     address.write_text('{"url": ')
     assert find_api(project) is None
@@ -50,7 +47,7 @@ def test_what_was_killed_is_not(project: Project, served: Served) -> None:
 
 def test_an_api_that_does_not_answer() -> None:
     with pytest.raises(ScimportError, match=r"no Prefect API answers at http://127\.0\.0\.1:") as caught:
-        check_api(f"http://127.0.0.1:{_port()}/api")
+        check_api(f"http://127.0.0.1:{free_port()}/api")
     assert caught.value.problems[0].code is Code.PREFECT_UNREACHABLE
 
 
@@ -78,8 +75,10 @@ def test_a_server_that_ends_at_once(project: Project, monkeypatch: pytest.Monkey
     assert "server.log" in caught.value.problems[0].hint
 
 
-def _port() -> int:
-    """A port where nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def test_a_port_that_another_server_gets_first(
+    project: Project, served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = int(served.url.rpartition(":")[2].removesuffix("/api"))
+    monkeypatch.setattr(server, "_free_port", lambda *_arguments, **_named: port)
+    with pytest.raises(ScimportError, match="does not start"), running_server(project):
+        pass

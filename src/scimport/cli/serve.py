@@ -12,7 +12,7 @@ from scimport.cli import options
 from scimport.cli.output import Output
 from scimport.cli.run import waiting
 from scimport.codes import Code
-from scimport.errors import UsageError
+from scimport.errors import ScimportError, UsageError
 from scimport.model import Problem
 
 if TYPE_CHECKING:
@@ -47,14 +47,24 @@ def serve(context: typer.Context, port: _Port = None, as_json: options.Json = Fa
         # Prefect reads its settings when it is imported: they must be in the environment before.
         from scimport.flows.deployments import serve_pipelines  # noqa: PLC0415
 
+        served: list[str] = []
+
         def ready(names: list[str]) -> None:
+            served.extend(names)
             pages = url.removesuffix("/api")
             output.say(f"Prefect's pages: {pages}")
             output.say(f"Served: {', '.join(names)}. Stop with Ctrl-C.")
             output.json({"url": pages, "api": url, "deployments": names})
             sys.stdout.flush()
 
-        serve_pipelines(project, own_server=own_server, on_ready=ready)
+        try:
+            serve_pipelines(project, own_server=own_server, on_ready=ready)
+        except ScimportError as error:
+            if not served:
+                raise
+            # The one JSON document is printed.
+            output.problems(error.problems)
+            raise typer.Exit(error.exit_code) from None
     output.say("Stopped.")
 
 

@@ -36,7 +36,7 @@ from prefect.utilities.importtools import load_script_as_module
 
 import scimport
 from scimport.codes import Code
-from scimport.errors import ConfigError, UsageError
+from scimport.errors import ConfigError, ScimportError, UsageError
 from scimport.flows.provision import provision
 from scimport.model import Problem
 from scimport.project import Pipeline, Project
@@ -63,13 +63,19 @@ def serve_pipelines(project: Project, *, own_server: bool, on_ready: Callable[[l
 
     Raises:
         ConfigError: A pipeline or a Python flow cannot be loaded.
+        ScimportError: The server is lost.
     """
     os.chdir(project.root)
     deployments = _deployments(project)
     if own_server:
         _end_stale_runs()
     _tidy(project, deployments, pool=None)
-    asyncio.run(_serve(deployments, on_ready))
+    try:
+        asyncio.run(_serve(deployments, on_ready))
+    except Exception as error:
+        message = f"the Prefect server does not answer any more: {type(error).__name__}"
+        hint = "Look at its log, and start the service again."
+        raise ScimportError(Problem(Code.PREFECT_UNREACHABLE, message, hint=hint)) from error
 
 
 def deploy_pipelines(project: Project, *, pool: str) -> list[str]:

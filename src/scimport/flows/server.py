@@ -65,12 +65,11 @@ def running_server(project: Project, *, port: int | None = None, pages: bool = F
         url = f"http://{HOST}:{_free_port(port, usual=pages)}/api"
         os.environ["PREFECT_HOME"] = str(home(project))
         prepare(project, url, quiet=not pages)
-        log = home(project) / "server.log"
-        process = _start(url, log, pages=pages)
+        process = _start(url, home(project) / "server.log", pages=pages)
         try:
             # Whoever wants a server wants the flow next; its import takes as long as the server's start.
             importlib.import_module("scimport.flows.provision")
-            _wait(process, url, log)
+            _wait(process, url, project)
             with _announced(project, url) if pages else nullcontext():
                 yield url
         finally:
@@ -116,13 +115,23 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
             process.stdin.close()
 
 
-def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
+def _wait(process: subprocess.Popen[bytes], url: str, project: Project) -> None:
     deadline = time.monotonic() + START_TIMEOUT
-    while not _answers(url):
+    while not _is_ours(url, project):
         if process.poll() is not None or time.monotonic() > deadline:
+            hint = f"Its log is {home(project) / 'server.log'}."
             message = "the Prefect server does not start"
-            raise ScimportError(Problem(Code.PREFECT_UNREACHABLE, message, hint=f"Its log is {log}."))
+            raise ScimportError(Problem(Code.PREFECT_UNREACHABLE, message, hint=hint))
         time.sleep(0.1)
+
+
+def _is_ours(url: str, project: Project) -> bool:
+    """Whether the server of this project answers, and not another one that has got the port."""
+    try:
+        answer = httpx.get(f"{url}/admin/settings", timeout=5, trust_env=False)
+        return bool(answer.json()["home"] == str(home(project)))
+    except (httpx.HTTPError, ValueError, KeyError, TypeError):
+        return False
 
 
 def _answers(url: str) -> bool:
@@ -149,7 +158,7 @@ def _alone(project: Project) -> Iterator[None]:
 @contextmanager
 def _announced(project: Project, url: str) -> Iterator[None]:
     path = _address(project)
-    path.write_text(json.dumps({"url": url, "pid": os.getpid()}))
+    path.write_text(json.dumps({"url": url}))
     try:
         yield
     finally:
@@ -159,12 +168,10 @@ def _announced(project: Project, url: str) -> Iterator[None]:
 def _served(project: Project) -> str | None:
     """URL of the API that ``scimport serve`` runs for this project, if it does."""
     try:
-        presence = json.loads(_address(project).read_text())
-        url, pid = str(presence["url"]), int(presence["pid"])
-        os.kill(pid, 0)
+        url = str(json.loads(_address(project).read_text())["url"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return url if _answers(url) else None
+    return url if _is_ours(url, project) else None
 
 
 def _address(project: Project) -> Path:
