@@ -73,8 +73,8 @@ def serve_pipelines(project: Project, *, own_server: bool, on_ready: Callable[[l
     try:
         asyncio.run(_serve(deployments, on_ready))
     except Exception as error:
-        message = f"the Prefect server does not answer any more: {type(error).__name__}"
-        hint = "Look at its log, and start the service again."
+        message = "the Prefect server does not answer any more"
+        hint = "Start the service again. If it is its own server that failed: .scimport/prefect/server.log."
         raise ScimportError(Problem(Code.PREFECT_UNREACHABLE, message, hint=hint)) from error
 
 

@@ -127,9 +127,11 @@ def _wait(process: subprocess.Popen[bytes], url: str, project: Project) -> None:
 
 def _is_ours(url: str, project: Project) -> bool:
     """Whether the server of this project answers, and not another one that has got the port."""
+    name, _, password = project.environment.get("PREFECT_API_AUTH_STRING", "").partition(":")
+    auth = (name, password) if name else None
     try:
-        answer = httpx.get(f"{url}/admin/settings", timeout=5, trust_env=False)
-        return bool(answer.json()["home"] == str(home(project)))
+        answer = httpx.get(f"{url}/admin/settings", timeout=5, trust_env=False, auth=auth)
+        return Path(answer.json()["home"]).resolve() == home(project).resolve()
     except (httpx.HTTPError, ValueError, KeyError, TypeError):
         return False
 
