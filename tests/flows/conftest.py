@@ -11,11 +11,13 @@ import json
 import os
 import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +34,7 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
 from scimport.flows.runner import _send_events
+from scimport.flows.settings import home
 from scimport.project import Project, open_project
 from scimport.sandbox import run_sandbox
 
@@ -123,7 +126,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """`scimport serve` of the sample project; killed at the end, which takes the server with it."""
     folder = tmp_path_factory.mktemp("served") / "project"
     assert scimport("init", folder).code == 0
-    process = start("--project", folder, "serve", "--json", "--port", free_port())
+    serve = ("serve", "--json", "--port", free_port())
+    process = start("--project", folder, *serve, PREFECT_RUNNER_POLL_FREQUENCY="1")
     found = document(process)
     yield Served(open_project(folder), found["api"], found)
     _send_events()
@@ -144,6 +148,19 @@ def document(process: subprocess.Popen[str]) -> dict[str, Any]:
         text += line
     found: dict[str, Any] = json.loads(text)
     return found
+
+
+@pytest.fixture(scope="session")
+def database(served: Served) -> Callable[[Project], Path]:
+    """Give a project the database of the session's server, which takes ten seconds to make."""
+
+    def copy(project: Project) -> Path:
+        origin, path = (home(one) / "prefect.db" for one in (served.project, project))
+        with closing(sqlite3.connect(origin)) as source, closing(sqlite3.connect(path)) as target:
+            source.backup(target)
+        return path
+
+    return copy
 
 
 @pytest.fixture

@@ -121,6 +121,11 @@ class _Writer:
             self._lines.append(f"if {name} is not True and {name} is not False: {name} = boolean({name})")
         elif kind in _TEXTS and field.expression.literals is None:
             self._lines.append(f"if {name}.__class__ is not str: {name} = string({name})")
+        elif kind == "dateTime":
+            # A longer text is no date alone, so there is nothing to add to it.
+            self._lines.append(
+                f"if {name}.__class__ is not str or len({name}) < 11: {name} = dateTime({name})"
+            )
         elif kind not in _TEXTS:
             self._lines.append(f"{name} = {kind}({name})")
         if field.is_required:

@@ -160,6 +160,10 @@ class PlanBuilder:
         refreshed: list[tuple[int, bytes]] = []
         problems: list[Problem] = []
         for record in records:
+            if record.known is None and not record.problems and record.key not in fresh:
+                fresh[record.key] = record
+                changes.append(_joiner(record))
+                continue
             if self._is_repeated(record, fresh):
                 again.append(record)
                 continue
@@ -206,9 +210,10 @@ class PlanBuilder:
             return Change(
                 record.key, ChangeKind.INVALID, Status.INVALID, position=position, row_digest=digest
             )
-        # Nothing to compare with yet: the digest of a new user is made when the user is acknowledged.
-        digest = digest_user(record.body) if record.known is not None else b""
-        if same := record.known is not None and record.known.user_digest == digest:
+        if record.known is None:
+            return _joiner(record)
+        digest = digest_user(record.body)
+        if same := record.known.user_digest == digest:
             self._unchanged += 1
             if not self._selection.full:
                 return None
@@ -428,6 +433,23 @@ class PlanBuilder:
         problem = dataclasses.replace(_REPEATS[code], severity=severity, field=self._input.key)
         placed = self._placed(record.position, record.key, (problem,))
         self._plans.add_problems(connection, self.plan_id, placed)
+
+
+def _joiner(record: Record) -> Change:
+    # Nothing to compare with yet: the digest of a new user is made when the user is acknowledged.
+    user = record.user
+    position, digest, body = record.position, record.digest, record.body
+    return Change(
+        record.key,
+        ChangeKind.JOINER,
+        Status.PLANNED,
+        user["externalId"],
+        user["active"],
+        position,
+        digest,
+        b"",
+        body,
+    )
 
 
 def _zeros(flags: bytearray) -> Iterator[int]:
