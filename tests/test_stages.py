@@ -11,11 +11,13 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, Self
 
 import httpx
 import pytest
 
+from scimport.apps.auth import AzureSignIn
 from scimport.errors import DeliveryError, Interrupted, LockedError, SourceError
 from scimport.model import DeliveryCounts, RunSummary
 from scimport.plan import Selection
@@ -169,25 +171,45 @@ def test_two_runs_side_by_side_keep_to_forty_calls_in_any_five_seconds(site: Sit
     assert window > 30, "the pace should be used, not only kept"
 
 
-def test_nobody_is_lost_among_faults(site: Site) -> None:
-    httpx.put(
-        f"{site.base_url}/sandbox/settings", json={"require_token": True, "any_token": True, "burst_calls": 0}
-    )
+class _SandboxCredential:
+    """A credential as azure-identity's, that gets its tokens from the sandbox."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing to let go of."""
+
+    def get_token(self, scope: str) -> SimpleNamespace:
+        form = {"grant_type": "client_credentials", "client_id": "c", "client_secret": "s", "scope": scope}
+        answer = httpx.post(self._url, data=form).raise_for_status().json()
+        return SimpleNamespace(token=answer["access_token"], expires_on=time.time() + answer["expires_in"])
+
+
+def test_nobody_is_lost_among_faults(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    httpx.put(f"{site.base_url}/sandbox/settings", json={"require_token": True, "burst_calls": 0})
     people = _people(1000)
     site.people("staff", people)
-    (site.root / ".env").write_text("TOKEN=dG9rZW4\n")
-    site.pipeline("staff", auth="{kind: token, token: '${TOKEN}'}")
+    secret = "{kind: client_secret, tenant_id: t, client_id: c, client_secret: s}"
+    site.pipeline("staff", auth=secret)
+    sign_in = AzureSignIn(lambda: _SandboxCredential(site.apps["staff"]["tokenEndpoint"]), "scope/.default")
+    monkeypatch.setattr("scimport.connection.authenticator", lambda *_: sign_in)
     site.faults(
         fail={"rate": 0.2},
         cut_before={"rate": 0.03},
         cut_after={"rate": 0.02},
         bucket_full={"next": 2},
+        tokens={"after": 9},
         seed=4,
     )
     summary = site.run("staff")
     assert summary.delivery.accepted == 1000
     assert summary.delivery.remaining == summary.delivery.rejected == 0
     assert summary.delivery.calls > 22
+    assert {401, 500, 503} <= {call["status"] for call in site.calls()}
     assert site.directory("staff") == _wanted(people)
 
 
