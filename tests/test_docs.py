@@ -179,7 +179,7 @@ _PLAN = r"\bp-\d{8}-\d{6}-[0-9a-f]{6}\b"
 _VARYING: tuple[tuple[str, str], ...] = (
     (r"\b([rp])-\d{8}-\d{6}-[0-9a-f]{6}\b", r"\1-ID"),
     (r"\b\d+\.\d s\b", "0.0 s"),
-    (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", "TIME"),
+    (r"\d{4}-\d\d-\d\d(?:T\d\d:\d\d:\d\d\+00:00| \d\d:\d\d)", "TIME"),
     (r'"seconds": [\d.]+', '"seconds": 0.0'),
 )
 

@@ -143,6 +143,7 @@ class PipelineRun:
         self._builder: PlanBuilder | None = None
         self._source: Input | None = None
         self._delivered = False
+        self._earlier = DeliveryCounts()
         self.stopped: list[Problem] = []
         """Problems of the guards that stop the plan."""
         self.summary = RunSummary(pipeline=name, run_id="", plan_id="")
@@ -180,6 +181,7 @@ class PipelineRun:
         """Deliver what an earlier run has left of its plan, so that nobody in it is lost."""
         if (plan_id := self.unfinished()) is not None:
             self.resume(plan_id)
+            self._earlier = self.summary.delivery
 
     def resume(self, plan_id: str) -> None:
         """Deliver what is left of a plan whose delivery was cut off."""
@@ -262,7 +264,7 @@ class PipelineRun:
                 self._give_up_if_hopeless(error)
                 raise
             finally:
-                self._note(delivery=_since(before, outbox.tally()))
+                self._note(delivery=_since(before, outbox.tally(), self._earlier))
         if self.summary.delivery.remaining:
             raise _interrupted("what was not accepted is still staged", name)
         with self._database.write() as connection:
@@ -490,14 +492,14 @@ def _check_contract(source: LoadedSource, columns: Sequence[str]) -> None:
         raise SourceError(problems)
 
 
-def _since(before: DeliveryCounts, after: DeliveryCounts) -> DeliveryCounts:
-    """What was done between two tallies of the same plan."""
+def _since(before: DeliveryCounts, after: DeliveryCounts, earlier: DeliveryCounts) -> DeliveryCounts:
+    """What was done between two tallies of the same plan, and earlier in the same run."""
     return DeliveryCounts(
-        accepted=after.accepted - before.accepted,
-        rejected=after.rejected - before.rejected,
+        accepted=earlier.accepted + after.accepted - before.accepted,
+        rejected=earlier.rejected + after.rejected - before.rejected,
         remaining=after.remaining,
-        calls=after.calls - before.calls,
-        throttled=after.throttled - before.throttled,
+        calls=earlier.calls + after.calls - before.calls,
+        throttled=earlier.throttled + after.throttled - before.throttled,
     )
 
 

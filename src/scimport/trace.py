@@ -11,6 +11,7 @@ import orjson
 
 from scimport.errors import ScimportError
 from scimport.model import Problem
+from scimport.plan.guards import flatten
 from scimport.project import Pipeline, Project
 from scimport.sources.base import open_source
 from scimport.state import Database, history
@@ -99,20 +100,8 @@ def advice(status: str, pipeline: str, key: str, steps: tuple[Step, ...]) -> str
 
 
 def attributes(body: bytes) -> dict[str, Any]:
-    """Attributes of a SCIM user by path: ``name.givenName``, ``emails[0].value``."""
-    return dict(_flat(orjson.loads(body)))
-
-
-def _flat(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    if isinstance(node, dict):
-        for name, value in node.items():
-            if name != "schemas" or path:
-                yield from _flat(value, f"{path}.{name}" if path else name)
-    elif isinstance(node, list):
-        for number, value in enumerate(node):
-            yield from _flat(value, f"{path}[{number}]")
-    else:
-        yield path, node
+    """Attributes of a SCIM user by path: ``name.givenName``, ``emails[work].value``."""
+    return {path: value for path, value in flatten(orjson.loads(body)).items() if path != "schemas"}
 
 
 def _place(project: Project, pipeline: Pipeline, steps: tuple[Step, ...]) -> str:

@@ -32,7 +32,7 @@ def test_one_persons_story(scimport: Command) -> None:
     assert last["request"]["request_id"]
     assert last["request"] == known["accepted"]["request"]
     assert set(known["user"].values()) == {"***"}
-    assert {"externalId", "name.givenName", "emails[0].value"} <= set(known["user"])
+    assert {"externalId", "name.givenName", "emails[work].value"} <= set(known["user"])
     shown = scimport("trace", "00107", "--show-values", "--json").json["traces"][0]["user"]
     assert shown["externalId"] == "00107"
     text = scimport("trace", "00107")

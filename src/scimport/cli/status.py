@@ -68,7 +68,7 @@ def _row(one: dict[str, Any]) -> tuple[object, ...]:
         one["known"],
         one["active"],
         run["id"],
-        run["started_at"],
+        run["started_at"][:16].replace("T", " "),
         run["state"],
         unfinished,
     )

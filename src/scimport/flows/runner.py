@@ -36,7 +36,6 @@ def flow_runner(project: Project, url: str | None) -> Iterator[Callable[..., Run
         else:
             check_api(url)
             prepare(project, url, quiet=True)
-        exits.callback(_send_events)
         yield _run
 
 
@@ -88,12 +87,3 @@ def _unusable(error: Exception) -> ScimportError:
     message = f"Prefect cannot run the flow: {type(error).__name__}"
     hint = "Look at Prefect's server, its PREFECT_API_KEY if it wants one, or say --no-prefect."
     return ScimportError(Problem(Code.PREFECT_UNREACHABLE, message, hint=hint))
-
-
-def _send_events() -> None:
-    """Let what is known of the tasks reach the server before it may be stopped."""
-    from prefect.events.worker import EventsWorker  # noqa: PLC0415 - as above
-    from prefect.logging.handlers import APILogHandler  # noqa: PLC0415
-
-    EventsWorker.drain_all(timeout=10)
-    APILogHandler().flush()

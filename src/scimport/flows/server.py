@@ -71,7 +71,10 @@ def running_server(project: Project, *, port: int | None = None, pages: bool = F
             importlib.import_module("scimport.flows.provision")
             _wait(process, url, project)
             with _announced(project, url) if pages else nullcontext():
-                yield url
+                try:
+                    yield url
+                finally:
+                    _send_the_rest()
         finally:
             _stop(process)
 
@@ -101,6 +104,15 @@ def _start(url: str, log: Path, *, pages: bool) -> subprocess.Popen[bytes]:
             cwd=log.parent,  # Prefect would read a prefect.toml of the folder where the command was called
             start_new_session=True,  # Ctrl-C is for us; we stop it in order
         )
+
+
+def _send_the_rest() -> None:
+    """Let what this process has logged and knows of its tasks reach the server before it stops."""
+    from prefect.events.worker import EventsWorker  # noqa: PLC0415 - reads the settings when it is imported
+    from prefect.logging.handlers import APILogHandler  # noqa: PLC0415 - as above
+
+    EventsWorker.drain_all(timeout=10)
+    APILogHandler().flush()
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
