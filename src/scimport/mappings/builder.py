@@ -19,8 +19,6 @@ from scimport.mappings.shape import Array, Constant, Object, Place, Shape, Slot,
 from scimport.mappings.tree import Leaf
 from scimport.mappings.values import CONVERTERS, each, join, part
 
-Append = Callable[[dict[str, Any]], None]
-
 _TEXTS: Final = ("string", "reference")
 # Types whose values are all true in Python's sense, so that a plain `if` tells a blank.
 _TRUTHY: Final = ("string", "reference", "dateTime", "binary")
