@@ -178,9 +178,9 @@ def _person(
 
 @contextmanager
 def _database(project: Project) -> Iterator[Database]:
-    from scimport.state import Database  # noqa: PLC0415 - not needed for --help
+    from scimport.state import open_state  # noqa: PLC0415 - not needed for --help
 
-    database = Database(project.state_url)
+    database = open_state(project)
     try:
         yield database
     finally:
