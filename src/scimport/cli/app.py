@@ -12,6 +12,7 @@ import typer
 
 from scimport import __version__
 from scimport.cli import (
+    capacity,
     check,
     confirm,
     init,
@@ -36,7 +37,21 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for module in (check, preview, run, plans, confirm, trace, status, problems, rekey, serve, schema, init):
+for module in (
+    check,
+    preview,
+    run,
+    plans,
+    confirm,
+    trace,
+    status,
+    capacity,
+    problems,
+    rekey,
+    serve,
+    schema,
+    init,
+):
     module.register(app)
 
 
