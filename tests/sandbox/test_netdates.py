@@ -4,7 +4,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scimport.sandbox.netdates import read, write
@@ -84,6 +84,7 @@ def test_white_space_by_style() -> None:
     assert read(" 2020 - 1", "yyyy - M", frozenset({"AllowWhiteSpaces"})) == read("2020-1", "yyyy-M")
 
 
+@settings(max_examples=30)
 @given(st.datetimes(timezones=st.just(UTC)))
 @pytest.mark.parametrize(
     "layout", ["o", "yyyy-MM-dd hh:mm:ss.ffffff tt zzz", "dddd d MMMM yyyy H:m:s.FFFFFF K"]
@@ -92,6 +93,7 @@ def test_what_is_written_is_read(layout: str, moment: datetime) -> None:
     assert read(write(moment, layout), layout) == moment
 
 
+@settings(max_examples=60)
 @given(st.text(alphabet="dfFgHhKmMstyz%\\'\" :/-9", max_size=12), st.text(max_size=20))
 def test_odd_formats_raise_nothing_else(layout: str, text: str) -> None:
     write(MOMENT, layout)
