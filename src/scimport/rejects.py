@@ -1,4 +1,4 @@
-"""The records that did not get through, as they stand in the source, each with the reason: to mend and load again."""
+"""Records that did not get through, as they stand in the source, with the reasons: to mend and load again."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from scimport.codes import Code
+from scimport.errors import UsageError
 from scimport.files import private
 from scimport.model import Place, Problem, Severity
 from scimport.plan.records import key_text
 from scimport.project import LoadedSource, Project
-from scimport.sources.base import Source, open_source
+from scimport.sources.base import Source, open_source, source_state
 from scimport.state import Database
 from scimport.state.outcomes import Outcomes, Story
 from scimport.state.plans import Plans
@@ -40,7 +42,7 @@ Reasons = Mapping[str | Place, list[Reason]]
 
 
 def reasons(database: Database, run: Run) -> Reasons:
-    """Why records of a run did not get through: invalid ones, and people whom the endpoint did not provision."""
+    """Why records of a run did not get through: invalid ones, and people who were not provisioned."""
     found: defaultdict[str | Place, list[Reason]] = defaultdict(list)
     outcomes = Outcomes(database, run.pipeline, run.plan_id)
     with database.read() as connection:
@@ -69,15 +71,18 @@ def write_rows(project: Project, source: LoadedSource, why: Reasons, path: Path)
 
     Raises:
         SourceError: The source cannot be read.
+        UsageError: The file is the source's own.
     """
     config, count = source.config, 0
-    is_csv = config.kind == "csv"
-    encoding, delimiter, quote = (
-        (config.encoding, config.delimiter, config.quotechar) if is_csv else ("utf-8", ",", '"')
-    )
+    if any(Path(own).resolve() == path.resolve() for own, *_ in source_state(config, project.root)):
+        message, hint = "the file is the source itself", "Name another file; the source stays as it is."
+        raise UsageError(Problem(Code.BAD_VALUE, message, hint=hint, file=str(path)))
+    as_written = (config.encoding, config.delimiter, config.quotechar) if config.kind == "csv" else None
+    encoding, delimiter, quote = as_written or ("utf-8", ",", '"')
     with (
         open_source(config, name=source.name, root=project.root) as rows,
-        open(path, "w", encoding=encoding, newline="", opener=private) as file,
+        # Reasons are ours, and may hold signs that the source's encoding does not have.
+        open(path, "w", encoding=encoding, errors="backslashreplace", newline="", opener=private) as file,
     ):
         writer = csv.writer(file, delimiter=delimiter, quotechar=quote)
         names = [name for name in rows.columns if name not in ADDED]

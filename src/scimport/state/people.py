@@ -101,7 +101,7 @@ class People:
     def listed(
         self, connection: Connection, ids: Sequence[int], *, inactive: bool = False, size: int = 500
     ) -> Iterator[list[Person]]:
-        """Those of ``ids`` who are of this pipeline, in pages; only active ones, unless it is said otherwise."""
+        """Those of ``ids`` who are of this pipeline, in pages; inactive ones only where they are wanted."""
         columns = (person.c.id, person.c.key, person.c.external_id, person_user.c.body)
         joined = select(*columns).join(person_user, person_user.c.person_id == person.c.id)
         query = joined.where(person.c.pipeline == self._pipeline).order_by(person.c.id)
