@@ -11,6 +11,7 @@ import typer
 
 from scimport.cli import options
 from scimport.cli.output import Output, problem_document
+from scimport.codes import Code
 from scimport.errors import ConfigError, SourceError
 from scimport.model import Problem, Severity
 
@@ -57,11 +58,17 @@ def _check_endpoint(_project: Project, pipeline: Pipeline) -> Iterator[Problem]:
 
 def _check_mapping(project: Project, pipeline: Pipeline) -> Iterator[Problem]:
     """A source that cannot be opened is a warning here: files are checked where the data is not, too."""
-    from scimport.stages import compiled, known_columns  # noqa: PLC0415 - not needed for --help
+    from scimport.inputs import compiled, known_columns  # noqa: PLC0415 - not needed for --help
 
     columns = None
     try:
         columns = known_columns(project, pipeline)
     except SourceError as error:
         yield from (dataclasses.replace(problem, severity=Severity.WARNING) for problem in error.problems)
-    compiled(project, pipeline, columns, datetime.now(UTC))
+    mapping, _ = compiled(project, pipeline, columns, datetime.now(UTC))
+    if pipeline.config.leavers == "deactivate" and project.state.values == "digest" and mapping.clear:
+        message = "leavers are sent without their values, which an app that lets nulls flow then clears"
+        hint = "Keep values (state.values: encrypt), or say `leavers: report`; see docs/privacy.md."
+        place = ("leavers",)
+        problem = pipeline.document.problem(Code.MINIMAL_LEAVERS, place, message, hint)
+        yield dataclasses.replace(problem, severity=Severity.WARNING)

@@ -23,6 +23,7 @@ from scimport.project.values import (
     Encoding,
     EndpointUrl,
     Host,
+    Key,
     Parameter,
     Pattern,
     Secret,
@@ -38,7 +39,8 @@ from scimport.project.values import (
 class Config(BaseModel):
     """What all files have in common: no unknown key, no change after loading, no value in an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    # Built when first used: a command needs a few of the models, and each is part of a larger one too.
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True)
 
     @model_validator(mode="before")
     @classmethod
@@ -389,9 +391,20 @@ class PipelineConfig(Config):
 
 
 class StateConfig(Config):
-    """Where the state database is."""
+    """Where the state database is, and how it keeps what it knows of people."""
 
     url: Secret | None = Field(default=None, description="SQLAlchemy URL; default SQLite in .scimport/.")
+    values: Literal["keep", "encrypt", "digest"] = Field(
+        default="keep",
+        description="Values of people: as they are, encrypted, or digests once they were sent.",
+    )
+    key: Key | None = Field(
+        default=None, description="Key of encrypt and digest, as ${NAME}; default SCIMPORT_STATE_KEY."
+    )
+    old_key: Key | None = Field(
+        default=None,
+        description="The key before, until scimport rekey is done; default SCIMPORT_STATE_OLD_KEY.",
+    )
 
 
 class SettingsConfig(Config):

@@ -26,13 +26,13 @@ from sqlalchemy.dialects import mysql, postgresql, sqlite
 
 from scimport.apps.outbox import Delivery, DeliveryResult, Operation, Wait
 from scimport.codes import Code
-from scimport.digests import digest_user
 from scimport.errors import BudgetError
 from scimport.model import DeliveryCounts, Problem, Status
 from scimport.state import schema
 from scimport.state.database import Database
 from scimport.state.plans import Plans
 from scimport.state.schema import change, pace, person, person_user, plan, problem
+from scimport.state.vault import Values
 
 DAY = 86_400.0
 LOST_AFTER = 120.0
@@ -75,6 +75,7 @@ class StateOutbox:
     def __init__(self, database: Database, pipeline: str, plan_id: str, limits: Limits) -> None:
         self._database = database
         self._pipeline = pipeline
+        self._vault = database.vault
         self._plans = Plans(database, pipeline)
         self._plan_id = plan_id
         self._limits = limits
@@ -161,11 +162,18 @@ class StateOutbox:
 
     def _accept(self, connection: Connection, delivery: Delivery, now: float) -> None:
         ids = [one.change_id for one in delivery.operations]
+        values = {"status": Status.ACCEPTED.value, "delivery_id": delivery.id}
+        accepted = update(change).where(change.c.id == bindparam("change_id"))
+        vault, digest, rest = self._vault, self._vault.digest, self._vault.rest
+        rows: list[dict[str, Any]] = [
+            {"change_id": one.change_id, "user_digest": digest(one.body)} for one in delivery.operations
+        ]
+        if vault.values is Values.DIGEST:
+            # Sent: from here on the values are not needed any more.
+            for row, one in zip(rows, delivery.operations, strict=True):
+                row["body"] = rest(self._pipeline, one.key, one.body)
         connection.execute(
-            update(change)
-            .where(change.c.id == bindparam("change_id"))
-            .values(status=Status.ACCEPTED.value, delivery_id=delivery.id, user_digest=bindparam("digest")),
-            [{"change_id": one.change_id, "digest": digest_user(one.body)} for one in delivery.operations],
+            accepted.values(values | {name: bindparam(name) for name in rows[0] if name != "change_id"}), rows
         )
         known, new, users = self._acknowledge
         connection.execute(known, {"ids": ids, "at": now, "by": delivery.id})
@@ -206,7 +214,8 @@ class StateOutbox:
                 self._last = (connection.execute(first).scalar() or 1) - 1
                 query = query.where(change.c.id > self._last)
             page = connection.execute(query.order_by(change.c.id).limit(_PAGE)).all()
-        self._waiting.extend(Operation(row[0], row[1], bytes(row[2])) for row in page)
+        opened, name = self._vault.open, self._pipeline
+        self._waiting.extend(Operation(row[0], row[1], opened(name, row[1], bytes(row[2]))) for row in page)
         if page:
             self._last = page[-1][0]
 
@@ -225,14 +234,27 @@ class StateOutbox:
 
     def _check_budget(self, connection: Connection, now: float) -> None:
         limits = self._limits
-        recent = (schema.delivery.c.scope == limits.scope, schema.delivery.c.sent_at > now - DAY)
-        query = select(func.count(), func.min(schema.delivery.c.sent_at)).where(*recent)
-        calls, first = connection.execute(query).one()
-        if calls >= limits.daily_calls:
+        calls, first = used_calls(connection, limits.scope, now)
+        if first is not None and calls >= limits.daily_calls:
             minutes = max(round((first + DAY - now) / 60), 1)
             message = f"{calls} of {limits.daily_calls} calls of 24 hours are used; what is left stays staged"
             hint = f"A call is free in {minutes} minutes: run `scimport resume {self._pipeline}` then."
             raise BudgetError(Problem(Code.BUDGET_EXHAUSTED, message, hint=hint))
+
+
+def used_calls(connection: Connection, scope: str, now: float) -> tuple[int, float | None]:
+    """Calls of the last 24 hours that count against a scope's budget, and when the first of them was sent."""
+    recent = (schema.delivery.c.scope == scope, schema.delivery.c.sent_at > now - DAY)
+    query = select(func.count(), func.min(schema.delivery.c.sent_at)).where(*recent)
+    calls, first = connection.execute(query).one()
+    return int(calls), first
+
+
+def last_scope(connection: Connection, pipeline: str) -> str | None:
+    """The scope that the last delivery of a pipeline counted against; None before the first one."""
+    query = select(schema.delivery.c.scope).join(plan, plan.c.id == schema.delivery.c.plan_id)
+    query = query.where(plan.c.pipeline == pipeline).order_by(schema.delivery.c.id.desc()).limit(1)
+    return connection.execute(query).scalar()
 
 
 def _ensure_pace(database: Database, connection: Connection, scope: str) -> None:

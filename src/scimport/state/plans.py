@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import Connection, RowMapping, and_, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, delete, func, insert, select, update
 
 from scimport.codes import Code
 from scimport.model import Change, ChangeKind, PlanCounts, Problem, Severity, Status
 from scimport.state.database import Database
 from scimport.state.schema import change, delivery, person, person_user, plan, problem
+from scimport.state.vault import Values
+
+PLAN_LIFE = 86_400.0
+"""Seconds after which a plan is too old to be applied."""
 
 KEEP_PLANS = 10
 """The changes and problems of this many plans of a pipeline are kept; older ones are removed."""
@@ -32,7 +36,7 @@ _CHANGE_COLUMNS = (
     "user_digest",
     "body",
 )
-_PROBLEM_COLUMNS = ("plan_id", *(field.name for field in dataclasses.fields(Problem)))
+_PROBLEM_COLUMNS = tuple(column.name for column in problem.columns if column.name != "id")
 
 
 class PlanState(StrEnum):
@@ -69,6 +73,7 @@ class Plans:
     def __init__(self, database: Database, pipeline: str) -> None:
         self._database = database
         self._pipeline = pipeline
+        self._vault = database.vault
 
     def create(self, connection: Connection) -> str:
         """Begin a plan; returns its id. Unfinished business of earlier, never applied plans is discarded."""
@@ -87,6 +92,8 @@ class Plans:
 
     def set_state(self, connection: Connection, plan_id: str, state: PlanState) -> None:
         """Note how far the plan is."""
+        if state in (PlanState.DONE, PlanState.DISCARDED):
+            self._forget(connection, [plan_id])
         connection.execute(update(plan).where(plan.c.id == plan_id).values(state=state.value))
 
     def finish_building(self, connection: Connection, plan_id: str, counts: PlanCounts) -> None:
@@ -114,8 +121,19 @@ class Plans:
         query = others.where(plan.c.pipeline == self._pipeline, *later).limit(1)
         return connection.execute(query).first() is not None
 
-    def modified(self, connection: Connection, plan_id: str) -> Iterator[tuple[str, bytes, bytes]]:
-        """Known people whom the plan changes: key, user as last acknowledged, user as it would be sent."""
+    def modified(
+        self, connection: Connection, plan_id: str, keys: Sequence[str] = ()
+    ) -> Iterator[tuple[str, bytes, bytes]]:
+        """Known people whom the plan changes: key, user as last acknowledged, user as it would be sent.
+
+        Args:
+            connection: The state.
+            plan_id: The plan.
+            keys: Only people with these keys; all when it is empty.
+
+        Where the state keeps digests, both have digests in place of their values.
+        """
+        vault, name = self._vault, self._pipeline
         query = (
             select(change.c.key, person_user.c.body, change.c.body)
             .join(person, and_(person.c.pipeline == self._pipeline, person.c.key == change.c.key))
@@ -124,8 +142,11 @@ class Plans:
             .where(change.c.kind.in_((ChangeKind.MOVER.value, ChangeKind.LEAVER.value)))
             .order_by(change.c.id)
         )
+        query = query.where(change.c.key.in_(keys)) if keys else query
         for page in connection.execute(query).partitions(500):
-            yield from ((row[0], bytes(row[1]), bytes(row[2])) for row in page)
+            for key, known, staged in page:
+                before, after = (vault.open(name, key, bytes(body)) for body in (known, staged))
+                yield key, before, vault.comparable(name, key, before, after)
 
     def first_keys(self, connection: Connection, plan_id: str, count: int, **wanted: Any) -> tuple[str, ...]:
         """The first keys, in their own order, of the plan's changes whose columns have the wanted values."""
@@ -146,6 +167,9 @@ class Plans:
 
     def stage(self, connection: Connection, plan_id: str, changes: Sequence[Change]) -> int:
         """Add changes to the plan, passing over keys that it has; returns how many were added."""
+        if self._vault.values is not Values.KEEP:
+            seal, name = self._vault.seal, self._pipeline
+            changes = [one._replace(body=seal(name, one.key, one.body)) for one in changes]
         # Drivers take plain strings faster than members of an enumeration.
         rows = [(plan_id, one[0], str(one[1]), str(one[2]), *one[3:]) for one in changes]
         return self._database.insert_many(connection, change, _CHANGE_COLUMNS, rows)
@@ -159,7 +183,7 @@ class Plans:
             Staged(row[0], ChangeKind(row[1]), Status(row[2]), bool(row[3]), row[4], *map(bytes, row[5:]))
             for row in rows
         )
-        return {one.key: one for one in found}
+        return {one.key: one._replace(body=self._open(one.key, one.body)) for one in found}
 
     def unstage(self, connection: Connection, plan_id: str, key: str) -> None:
         """Take the change of a key out of the plan."""
@@ -193,31 +217,67 @@ class Plans:
         query = query.where(change.c.external_id.in_(twice) | taken.exists()).order_by(change.c.id)
         return [(row[0], row[1]) for row in connection.execute(query)]
 
-    def changes(self, connection: Connection, plan_id: str) -> Iterator[RowMapping]:
-        """The changes of the plan in the order in which they are sent, with their status now."""
-        query = select(change).where(change.c.plan_id == plan_id).order_by(change.c.id)
+    def changes(
+        self,
+        connection: Connection,
+        plan_id: str,
+        kind: ChangeKind | None = None,
+        keys: Sequence[str] = (),
+        part: tuple[int, int | None] = (0, None),
+    ) -> Iterator[Mapping[str, Any]]:
+        """The changes of the plan in the order in which they are sent, with their status now.
+
+        Args:
+            connection: The state.
+            plan_id: The plan.
+            kind: Only changes of this kind.
+            keys: Only changes of these keys; of all when it is empty.
+            part: How many to pass over, and how many to give at most.
+        """
+        query = select(change).where(*_chosen(plan_id, kind, keys)).order_by(change.c.id)
+        query = query.offset(part[0]).limit(part[1])
         for page in connection.execute(query).mappings().partitions(500):
-            yield from page
+            yield from ({**row, "body": self._open(row["key"], bytes(row["body"]))} for row in page)
+
+    def number(self, connection: Connection, plan_id: str, kind: ChangeKind, keys: Sequence[str] = ()) -> int:
+        """How many changes of a kind the plan has, of all or of these keys."""
+        query = select(func.count()).select_from(change).where(*_chosen(plan_id, kind, keys))
+        return int(connection.execute(query).scalar_one())
 
     def add_problems(self, connection: Connection, plan_id: str, problems: Sequence[Problem]) -> None:
         """Keep problems of the plan's records."""
-        rows = [_problem_row(plan_id, one) for one in problems]
+        seal, name = self._vault.seal_text, self._pipeline
+        sealed = [dataclasses.replace(one, value=seal(name, one.key, one.value)) for one in problems]
+        rows = [_problem_row(plan_id, one) for one in sealed]
         self._database.insert_many(connection, problem, _PROBLEM_COLUMNS, rows)
 
     def drop_problems(self, connection: Connection, plan_id: str, key: str) -> None:
         """Forget the problems of a key whose record was replaced."""
         connection.execute(delete(problem).where(problem.c.plan_id == plan_id, problem.c.key == key))
 
-    def problems(self, connection: Connection, plan_id: str) -> Iterator[Problem]:
-        """The problems of the plan's records, in the order in which they were found."""
+    def problems(self, connection: Connection, plan_id: str, keys: Sequence[str] = ()) -> Iterator[Problem]:
+        """The problems of the plan's records (only of these keys), in the order in which they were found."""
         columns = [problem.c[name] for name in _PROBLEM_COLUMNS[1:]]
         query = select(*columns).where(problem.c.plan_id == plan_id).order_by(problem.c.id)
+        query = query.where(problem.c.key.in_(keys)) if keys else query
         for row in connection.execute(query).mappings():
-            yield _problem(row)
+            value = self._vault.open_text(self._pipeline, row["key"], row["value"])
+            yield _problem({**row, "value": value})
+
+    def _open(self, key: str, body: bytes) -> bytes:
+        return self._vault.open(self._pipeline, key, body)
+
+    def _forget(self, connection: Connection, plan_ids: Sequence[str]) -> None:
+        """Plans that will not be sent any more need no users, where values are kept only to be sent."""
+        if plan_ids and self._vault.values is Values.DIGEST:
+            unsent = (change.c.plan_id.in_(plan_ids), change.c.delivery_id.is_(None))
+            connection.execute(update(change).where(*unsent).values(body=b""))
 
     def _discard(self, connection: Connection) -> None:
         mine = plan.c.pipeline == self._pipeline
         never_applied = plan.c.state.in_((PlanState.BUILDING, PlanState.STAGED))
+        given_up = connection.execute(select(plan.c.id).where(mine, never_applied)).scalars().all()
+        self._forget(connection, given_up)
         connection.execute(update(plan).where(mine, never_applied).values(state=PlanState.DISCARDED))
         query = select(plan.c.id).where(mine, plan.c.state.in_((PlanState.DONE, PlanState.DISCARDED)))
         for plan_id in (
@@ -250,6 +310,11 @@ class Review:
     approved_at: float | None
     reason: str
 
+    @property
+    def expires_at(self) -> float:
+        """When it is too old to be applied, in seconds since 1970."""
+        return self.created_at + PLAN_LIFE
+
 
 def find_plan(connection: Connection, plan_id: str) -> Review | None:
     """The plan with this id, of whatever pipeline."""
@@ -271,12 +336,20 @@ def _review(row: RowMapping) -> Review:
 
 
 def _problem(row: Any) -> Problem:
-    return Problem(**{**row, "code": Code(row["code"]), "severity": Severity(row["severity"])})
+    parsed = {"code": Code(row["code"]), "severity": Severity(row["severity"])}
+    return Problem(**{**row, **parsed, "keys": tuple(row.get("keys", ()))})
 
 
 def _problem_row(plan_id: str, one: Problem) -> tuple[object, ...]:
     row = dataclasses.asdict(one) | {"code": one.code.value, "severity": one.severity.value}
     return (plan_id, *(row[name] for name in _PROBLEM_COLUMNS[1:]))
+
+
+def _chosen(plan_id: str, kind: ChangeKind | None, keys: Sequence[str]) -> list[ColumnElement[bool]]:
+    """Conditions for the changes of a plan."""
+    chosen = [change.c.plan_id == plan_id]
+    chosen += [change.c.kind == kind.value] if kind else []
+    return chosen + ([change.c.key.in_(keys)] if keys else [])
 
 
 def new_id(prefix: str, now: float) -> str:
