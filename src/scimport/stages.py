@@ -36,17 +36,17 @@ from scimport.apps.outbox import MAX_OPERATIONS, Operation
 from scimport.codes import Code
 from scimport.connection import checked_endpoint, connected
 from scimport.digests import digest_user
-from scimport.errors import DeliveryError, GuardStop, Interrupted, ScimportError, SourceError, UsageError
+from scimport.errors import DeliveryError, GuardStop, Interrupted, ScimportError, UsageError
 from scimport.mappings.mapping import Mapping, compile_mapping
 from scimport.mappings.validation import UserValidator
 from scimport.model import DeliveryCounts, PlanCounts, Problem, RunSummary, Severity
 from scimport.plan import Input, PlanBuilder, Selection
 from scimport.plan.guards import stops
 from scimport.project import LoadedSource, Pipeline, Project
-from scimport.project.config import query_file
-from scimport.project.values import did_you_mean
-from scimport.sources.base import open_source, source_state
+from scimport.project.source_config import query_file
+from scimport.sources.base import source_state
 from scimport.sources.contract import compile_contract
+from scimport.sources.drift import open_steady
 from scimport.state import Database, locks, runs
 from scimport.state.outbox import Limits, StateOutbox
 from scimport.state.people import People
@@ -91,8 +91,7 @@ def opened(project: Project, pipeline: Pipeline, now: datetime) -> Iterator[Inpu
     """
     loaded = project.source(pipeline.config.source)
     config = loaded.config
-    with open_source(config, name=loaded.name, root=project.root) as source:
-        _check_contract(loaded, source.columns)
+    with open_steady(loaded, project.root) as source:
         mapping, validator = compiled(project, pipeline, source.columns, now)
         yield Input(
             source=source,
@@ -104,6 +103,7 @@ def opened(project: Project, pipeline: Pipeline, now: datetime) -> Iterator[Inpu
             duplicates=config.duplicates,
             extent=config.extent,
             leavers=pipeline.config.leavers,
+            warnings=source.warnings,
         )
 
 
@@ -393,17 +393,16 @@ def _query(source: LoadedSource, root: Path) -> str:
     return (root / "sources" / name).read_text("utf-8") if name else ""
 
 
-def known_columns(project: Project, pipeline: Pipeline) -> tuple[str, ...]:
-    """The columns that a pipeline's source has now.
+def known_columns(project: Project, pipeline: Pipeline) -> tuple[tuple[str, ...], tuple[Problem, ...]]:
+    """The columns that a pipeline's source has now, and what has changed about them without stopping a run.
 
     Raises:
         ConfigError: The source's file is wrong.
         SourceError: The source cannot be opened.
     """
     loaded = project.source(pipeline.config.source)
-    with open_source(loaded.config, name=loaded.name, root=project.root) as source:
-        _check_contract(loaded, source.columns)
-        return source.columns
+    with open_steady(loaded, project.root) as source:
+        return source.columns, tuple(source.warnings)
 
 
 def unfinished(project: Project, name: str) -> str | None:
@@ -474,22 +473,6 @@ def streaming() -> Iterator[None]:
 
 def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
-
-
-def _check_contract(source: LoadedSource, columns: Sequence[str]) -> None:
-    """Every column that the contract or the key names must be there."""
-    problems = [
-        source.document.problem(
-            Code.MISSING_COLUMN,
-            ("columns", name),
-            f"the source has no column '{name}'",
-            did_you_mean(name, columns) or "Correct the contract, or the export.",
-        )
-        for name in source.config.columns
-        if name not in columns
-    ]
-    if problems:
-        raise SourceError(problems)
 
 
 def _since(before: DeliveryCounts, after: DeliveryCounts, earlier: DeliveryCounts) -> DeliveryCounts:
