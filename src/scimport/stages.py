@@ -20,7 +20,7 @@ import itertools
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -37,23 +37,17 @@ from scimport.codes import Code
 from scimport.connection import checked_endpoint, connected
 from scimport.digests import digest_user
 from scimport.errors import DeliveryError, GuardStop, Interrupted, ScimportError, UsageError
-from scimport.mappings.mapping import Mapping, compile_mapping
-from scimport.mappings.validation import UserValidator
+from scimport.inputs import compiled, opened
 from scimport.model import DeliveryCounts, PlanCounts, Problem, RunSummary, Severity
 from scimport.plan import Input, PlanBuilder, Selection
 from scimport.plan.guards import stops
-from scimport.project import LoadedSource, Pipeline, Project
+from scimport.project import LoadedSource, Project
 from scimport.project.source_config import query_file
 from scimport.sources.base import source_state
-from scimport.sources.contract import compile_contract
-from scimport.sources.drift import open_steady
 from scimport.state import Database, locks, runs
 from scimport.state.outbox import Limits, StateOutbox
 from scimport.state.people import People
-from scimport.state.plans import Plans, PlanState, Review, find_plan
-
-PLAN_LIFE = 86_400.0
-"""Seconds after which a plan is too old to be applied."""
+from scimport.state.plans import PLAN_LIFE, Plans, PlanState, Review, find_plan
 
 _ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -74,37 +68,6 @@ class Progress:
     stage: str
     done: int
     total: int | None = None
-
-
-@contextmanager
-def opened(project: Project, pipeline: Pipeline, now: datetime) -> Iterator[Input]:
-    """Open a pipeline's source and compile its mapping for the columns that the source has.
-
-    Args:
-        project: The project folder.
-        pipeline: The pipeline.
-        now: What ``now`` and ``today`` are in its expressions.
-
-    Raises:
-        ConfigError: The mapping does not fit the source.
-        SourceError: The source cannot be opened, or has not the columns of its contract.
-    """
-    loaded = project.source(pipeline.config.source)
-    config = loaded.config
-    with open_steady(loaded, project.root) as source:
-        mapping, validator = compiled(project, pipeline, source.columns, now)
-        yield Input(
-            source=source,
-            key=config.key,
-            mapping=mapping,
-            validator=validator,
-            contract=compile_contract(config.columns),
-            trim=config.trim,
-            duplicates=config.duplicates,
-            extent=config.extent,
-            leavers=pipeline.config.leavers,
-            warnings=source.warnings,
-        )
 
 
 class PipelineRun:
@@ -379,7 +342,7 @@ def _stale(review: Review, inputs: dict[str, str], *, now: float, moved_on: bool
         return f"it is {review.state}, and only a staged plan can be"
     if not review.inputs:
         return "its run ended before the guards had looked at it"
-    if now > review.created_at + PLAN_LIFE:
+    if now > review.expires_at:
         return f"it is older than {PLAN_LIFE / 3600:.0f} hours"
     if moved_on:
         return "people were sent by another plan since"
@@ -393,18 +356,6 @@ def _query(source: LoadedSource, root: Path) -> str:
     return (root / "sources" / name).read_text("utf-8") if name else ""
 
 
-def known_columns(project: Project, pipeline: Pipeline) -> tuple[tuple[str, ...], tuple[Problem, ...]]:
-    """The columns that a pipeline's source has now, and what has changed about them without stopping a run.
-
-    Raises:
-        ConfigError: The source's file is wrong.
-        SourceError: The source cannot be opened.
-    """
-    loaded = project.source(pipeline.config.source)
-    with open_steady(loaded, project.root) as source:
-        return source.columns, tuple(source.warnings)
-
-
 def unfinished(project: Project, name: str) -> str | None:
     """Id of the plan of a pipeline whose delivery was cut off, if there is one."""
     database = Database(project.state_url)
@@ -413,25 +364,6 @@ def unfinished(project: Project, name: str) -> str | None:
             return Plans(database, project.pipeline(name).name).unfinished(connection)
     finally:
         database.close()
-
-
-def compiled(
-    project: Project, pipeline: Pipeline, columns: Sequence[str] | None, now: datetime
-) -> tuple[Mapping, UserValidator]:
-    """Compile a pipeline's mapping, with the validator of what it makes.
-
-    Args:
-        project: The project folder.
-        pipeline: The pipeline.
-        columns: The source's columns; ``None`` when they are not known.
-        now: What ``now`` and ``today`` are in its expressions.
-
-    Raises:
-        ConfigError: The mapping is wrong, with every problem of its files.
-    """
-    chain = project.mapping_chain(pipeline.config.mapping)
-    mapping = compile_mapping(chain, columns, schemas=project.schemas(chain), now=now)
-    return mapping, UserValidator(mapping.schema, nullable=mapping.clear)
 
 
 def write_problems(path: Path, problems: Iterable[Problem], *, show_values: bool) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,9 +21,8 @@ def test_all_are_there() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_reads_as_its_json_says(name: str) -> None:
-    expected = json.loads((FOLDER / f"{name}.json").read_text("utf-8"))
-    expected = expected if isinstance(expected, list) else [expected]
-    expected = expected if isinstance(expected, list) else [expected]
+    said: Any = json.loads((FOLDER / f"{name}.json").read_text("utf-8"))
+    expected = said if isinstance(said, list) else [said]
     config = CsvSourceConfig(path=f"{name}.csv", key=next(iter(expected[0])))
     with open_source(config, name=name, root=FOLDER) as source:
         rows = [row for batch in source.batches(2) for row in batch.rows]

@@ -1,0 +1,77 @@
+"""A pipeline's source with its compiled mapping: what a plan, a preview and a test are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+
+from scimport.mappings.mapping import Mapping, compile_mapping
+from scimport.mappings.validation import UserValidator
+from scimport.model import Problem
+from scimport.plan.records import Input
+from scimport.project import Pipeline, Project
+from scimport.sources.contract import compile_contract
+from scimport.sources.drift import open_steady
+
+
+@contextmanager
+def opened(project: Project, pipeline: Pipeline, now: datetime) -> Iterator[Input]:
+    """Open a pipeline's source and compile its mapping for the columns that the source has.
+
+    Args:
+        project: The project folder.
+        pipeline: The pipeline.
+        now: What ``now`` and ``today`` are in its expressions.
+
+    Raises:
+        ConfigError: The mapping does not fit the source.
+        SourceError: The source cannot be opened, or has not the columns of its contract.
+    """
+    loaded = project.source(pipeline.config.source)
+    config = loaded.config
+    with open_steady(loaded, project.root) as source:
+        mapping, validator = compiled(project, pipeline, source.columns, now)
+        yield Input(
+            source=source,
+            key=config.key,
+            mapping=mapping,
+            validator=validator,
+            contract=compile_contract(config.columns),
+            trim=config.trim,
+            duplicates=config.duplicates,
+            extent=config.extent,
+            leavers=pipeline.config.leavers,
+            warnings=source.warnings,
+        )
+
+
+def known_columns(project: Project, pipeline: Pipeline) -> tuple[tuple[str, ...], tuple[Problem, ...]]:
+    """The columns that a pipeline's source has now, and what has changed about them and stops nothing.
+
+    Raises:
+        ConfigError: The source's file is wrong.
+        SourceError: The source cannot be opened.
+    """
+    loaded = project.source(pipeline.config.source)
+    with open_steady(loaded, project.root) as source:
+        return source.columns, tuple(source.warnings)
+
+
+def compiled(
+    project: Project, pipeline: Pipeline, columns: Sequence[str] | None, now: datetime
+) -> tuple[Mapping, UserValidator]:
+    """Compile a pipeline's mapping, with the validator of what it makes.
+
+    Args:
+        project: The project folder.
+        pipeline: The pipeline.
+        columns: The source's columns; ``None`` when they are not known.
+        now: What ``now`` and ``today`` are in its expressions.
+
+    Raises:
+        ConfigError: The mapping is wrong, with every problem of its files.
+    """
+    chain = project.mapping_chain(pipeline.config.mapping)
+    mapping = compile_mapping(chain, columns, schemas=project.schemas(chain), now=now)
+    return mapping, UserValidator(mapping.schema, nullable=mapping.clear)
