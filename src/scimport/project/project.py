@@ -10,10 +10,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from pydantic import SecretStr
+
 from scimport.codes import Code
 from scimport.errors import ConfigError, StateError, UsageError
 from scimport.model import Problem
-from scimport.project.config import MappingConfig, PipelineConfig, SettingsConfig
+from scimport.project.config import MappingConfig, PipelineConfig, SettingsConfig, StateConfig
 from scimport.project.document import Document, load_document, read_text, relative_name
 from scimport.project.environment import Resolved, read_environment, resolve
 from scimport.project.references import (
@@ -241,6 +243,16 @@ class Project:
             return f"sqlite:///{self.data_dir / 'state.db'}"
         found = _RELATIVE_SQLITE.fullmatch(url)
         return f"{found['dialect']}:///{self.root / found['path']}{found['rest']}" if found else url
+
+    @property
+    def state(self) -> StateConfig:
+        """Where the state is, and how it keeps what it knows of people.
+
+        Raises:
+            ConfigError: scimport.toml is wrong.
+            StateError: .scimport cannot be made.
+        """
+        return self._settings().state.model_copy(update={"url": SecretStr(self.state_url)})
 
     def _settings(self, _file: str = SETTINGS_FILE) -> SettingsConfig:
         return load_settings(self.root, self.environment)
