@@ -1,0 +1,77 @@
+"""What stands between a plan and its delivery: what has changed since it was made, and the guards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from scimport.codes import Code
+from scimport.errors import GuardStop, UsageError
+from scimport.model import Problem, Severity
+from scimport.state import Database
+from scimport.state.plans import Plans, PlanState, Review, find_plan
+
+PLAN_LIFE = 86_400.0
+"""Seconds after which a plan is too old to be applied."""
+
+
+def check_applicable(
+    database: Database, pipeline: str, plan_id: str, inputs: Callable[[], dict[str, str]]
+) -> Review:
+    """Refuse a plan that must not be applied any more.
+
+    Args:
+        database: The state.
+        pipeline: Name of the pipeline that it should be of.
+        plan_id: The plan.
+        inputs: Gives the digests of what it would be made of now.
+
+    Raises:
+        UsageError: It is not staged (any more), or what it was made of has changed.
+    """
+    plans = Plans(database, pipeline)
+    with database.read() as connection:
+        review = find_plan(connection, plan_id)
+        moved_on = plans.moved_on(connection, plan_id)
+        cut_off = plans.unfinished(connection)
+        now = database.now(connection)
+    if review is None or review.pipeline != pipeline:
+        raise UsageError(Problem(Code.UNKNOWN_PLAN, f"{pipeline} has no plan '{plan_id}'"))
+    if cut_off is not None:
+        # What is left of it is older than this plan, and would be sent after it.
+        why = "it was cut off" if cut_off == plan_id else f"the plan {cut_off} was cut off before"
+        raise _refused(why, f"Finish it with `scimport resume {pipeline}`.")
+    if why := _stale(review, inputs(), now=now, moved_on=moved_on):
+        raise _refused(why, f"Make a new one with `scimport plan {pipeline}`.")
+    return review
+
+
+def check_guards(review: Review | None) -> None:
+    """Refuse a plan that a guard stops, unless somebody has approved it.
+
+    Raises:
+        GuardStop: Nobody has.
+    """
+    if review is None or not review.stopped or review.approved_by:
+        return
+    message = f"nothing was sent; the plan {review.id} waits for approval"
+    hint = f'After a look at `scimport show {review.id}`: `scimport approve {review.id} --reason "..."`, then'
+    waits = Problem(Code.GUARD_STOPPED, message, Severity.NOTE, f"{hint} `scimport apply {review.id}`.")
+    raise GuardStop([*review.stopped, waits])
+
+
+def _stale(review: Review, inputs: dict[str, str], *, now: float, moved_on: bool) -> str:
+    """Why a plan must not be applied any more; empty when it may be."""
+    if review.state is not PlanState.STAGED:
+        return f"it is {review.state}, and only a staged plan can be"
+    if not review.inputs:
+        return "its run ended before the guards had looked at it"
+    if now > review.created_at + PLAN_LIFE:
+        return f"it is older than {PLAN_LIFE / 3600:.0f} hours"
+    if moved_on:
+        return "people were sent by another plan since"
+    changed = [name for name, digest in review.inputs.items() if inputs.get(name) != digest]
+    return f"the {' and the '.join(changed)} changed since" if changed else ""
+
+
+def _refused(why: str, hint: str) -> UsageError:
+    return UsageError(Problem(Code.PLAN_REFUSED, f"the plan cannot be applied: {why}", hint=hint))
