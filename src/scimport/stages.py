@@ -211,7 +211,8 @@ class PipelineRun:
         with self._database.write() as connection:
             self._plans.set_state(connection, plan_id, PlanState.DONE)
         self._delivered = True
-        self._write_problems()
+        if self.summary.delivery.rejected or not self.summary.problems_file:
+            self._write_problems()
         return self.summary.delivery
 
     def first_problems(self, count: int) -> list[Problem]:
