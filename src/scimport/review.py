@@ -8,10 +8,7 @@ from scimport.codes import Code
 from scimport.errors import GuardStop, UsageError
 from scimport.model import Problem, Severity
 from scimport.state import Database
-from scimport.state.plans import Plans, PlanState, Review, find_plan
-
-PLAN_LIFE = 86_400.0
-"""Seconds after which a plan is too old to be applied."""
+from scimport.state.plans import PLAN_LIFE, Plans, PlanState, Review, find_plan
 
 
 def check_applicable(
@@ -65,7 +62,7 @@ def _stale(review: Review, inputs: dict[str, str], *, now: float, moved_on: bool
         return f"it is {review.state}, and only a staged plan can be"
     if not review.inputs:
         return "its run ended before the guards had looked at it"
-    if now > review.created_at + PLAN_LIFE:
+    if now > review.expires_at:
         return f"it is older than {PLAN_LIFE / 3600:.0f} hours"
     if moved_on:
         return "people were sent by another plan since"

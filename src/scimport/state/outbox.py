@@ -225,14 +225,27 @@ class StateOutbox:
 
     def _check_budget(self, connection: Connection, now: float) -> None:
         limits = self._limits
-        recent = (schema.delivery.c.scope == limits.scope, schema.delivery.c.sent_at > now - DAY)
-        query = select(func.count(), func.min(schema.delivery.c.sent_at)).where(*recent)
-        calls, first = connection.execute(query).one()
-        if calls >= limits.daily_calls:
+        calls, first = used_calls(connection, limits.scope, now)
+        if first is not None and calls >= limits.daily_calls:
             minutes = max(round((first + DAY - now) / 60), 1)
             message = f"{calls} of {limits.daily_calls} calls of 24 hours are used; what is left stays staged"
             hint = f"A call is free in {minutes} minutes: run `scimport resume {self._pipeline}` then."
             raise BudgetError(Problem(Code.BUDGET_EXHAUSTED, message, hint=hint))
+
+
+def used_calls(connection: Connection, scope: str, now: float) -> tuple[int, float | None]:
+    """Calls of the last 24 hours that count against a scope's budget, and when the first of them was sent."""
+    recent = (schema.delivery.c.scope == scope, schema.delivery.c.sent_at > now - DAY)
+    query = select(func.count(), func.min(schema.delivery.c.sent_at)).where(*recent)
+    calls, first = connection.execute(query).one()
+    return int(calls), first
+
+
+def last_scope(connection: Connection, pipeline: str) -> str | None:
+    """The scope that the last delivery of a pipeline counted against; None before the first one."""
+    query = select(schema.delivery.c.scope).join(plan, plan.c.id == schema.delivery.c.plan_id)
+    query = query.where(plan.c.pipeline == pipeline).order_by(schema.delivery.c.id.desc()).limit(1)
+    return connection.execute(query).scalar()
 
 
 def _ensure_pace(database: Database, connection: Connection, scope: str) -> None:
