@@ -1,27 +1,20 @@
-"""What a plan is made of: a pipeline's open source and its compiled mapping, and the digests of both."""
+"""A pipeline's source with its compiled mapping: what a plan, a preview and a test are made of."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from pathlib import Path
-
-import orjson
+from datetime import datetime
 
 from scimport.codes import Code
-from scimport.digests import digest_user
 from scimport.errors import SourceError
 from scimport.mappings.mapping import Mapping, compile_mapping
 from scimport.mappings.validation import UserValidator
-from scimport.plan import Input
+from scimport.plan.records import Input
 from scimport.project import LoadedSource, Pipeline, Project
-from scimport.project.config import query_file
 from scimport.project.values import did_you_mean
-from scimport.sources.base import open_source, source_state
+from scimport.sources.base import open_source
 from scimport.sources.contract import compile_contract
-
-_ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @contextmanager
@@ -87,23 +80,6 @@ def compiled(
     return mapping, UserValidator(mapping.schema, nullable=mapping.clear)
 
 
-def digests(project: Project, pipeline: Pipeline, source: Input) -> dict[str, str]:
-    """Digests of what a plan is made of, by part: a plan made of something else is another plan."""
-    loaded, mapping = project.source(pipeline.config.source), source.mapping
-    if mapping.uses_time:  # the time alone does not make it another mapping
-        mapping, _ = compiled(project, pipeline, source.source.columns, _ANY_TIME)
-    parts = {
-        "pipeline": pipeline.document.data,
-        "source": [
-            loaded.document.data,
-            _query(loaded, project.root),
-            source_state(loaded.config, project.root),
-        ],
-        "mapping": mapping.fingerprint.hex(),
-    }
-    return {name: digest_user(orjson.dumps(part, default=str)).hex() for name, part in parts.items()}
-
-
 def _check_contract(source: LoadedSource, columns: Sequence[str]) -> None:
     """Every column that the contract or the key names must be there."""
     problems = [
@@ -118,9 +94,3 @@ def _check_contract(source: LoadedSource, columns: Sequence[str]) -> None:
     ]
     if problems:
         raise SourceError(problems)
-
-
-def _query(source: LoadedSource, root: Path) -> str:
-    """Text of the .sql file that a source names; empty where there is none."""
-    name = query_file(source.config.query) if source.config.kind == "sql" else None
-    return (root / "sources" / name).read_text("utf-8") if name else ""

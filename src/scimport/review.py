@@ -3,12 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import orjson
 
 from scimport.codes import Code
+from scimport.digests import digest_user
 from scimport.errors import GuardStop, UsageError
+from scimport.inputs import compiled
 from scimport.model import Problem, Severity
+from scimport.plan import Input
+from scimport.project import LoadedSource, Pipeline, Project
+from scimport.project.config import query_file
+from scimport.sources.base import source_state
 from scimport.state import Database
 from scimport.state.plans import PLAN_LIFE, Plans, PlanState, Review, find_plan
+
+_ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+def digests(project: Project, pipeline: Pipeline, source: Input) -> dict[str, str]:
+    """Digests of what a plan is made of, by part: a plan made of something else is another plan."""
+    loaded, mapping = project.source(pipeline.config.source), source.mapping
+    if mapping.uses_time:  # the time alone does not make it another mapping
+        mapping, _ = compiled(project, pipeline, source.source.columns, _ANY_TIME)
+    parts = {
+        "pipeline": pipeline.document.data,
+        "source": [
+            loaded.document.data,
+            _query(loaded, project.root),
+            source_state(loaded.config, project.root),
+        ],
+        "mapping": mapping.fingerprint.hex(),
+    }
+    return {name: digest_user(orjson.dumps(part, default=str)).hex() for name, part in parts.items()}
 
 
 def check_applicable(
@@ -68,6 +97,12 @@ def _stale(review: Review, inputs: dict[str, str], *, now: float, moved_on: bool
         return "people were sent by another plan since"
     changed = [name for name, digest in review.inputs.items() if inputs.get(name) != digest]
     return f"the {' and the '.join(changed)} changed since" if changed else ""
+
+
+def _query(source: LoadedSource, root: Path) -> str:
+    """Text of the .sql file that a source names; empty where there is none."""
+    name = query_file(source.config.query) if source.config.kind == "sql" else None
+    return (root / "sources" / name).read_text("utf-8") if name else ""
 
 
 def _refused(why: str, hint: str) -> UsageError:

@@ -32,12 +32,12 @@ from scimport.codes import Code
 from scimport.connection import checked_endpoint, connected
 from scimport.errors import DeliveryError, Interrupted, ScimportError
 from scimport.files import write_problems, write_requests
-from scimport.inputs import digests, opened
+from scimport.inputs import opened
 from scimport.model import DeliveryCounts, PlanCounts, Problem, RunSummary, Status
 from scimport.plan import Input, PlanBuilder, Selection
 from scimport.plan.guards import stops
 from scimport.project import Project
-from scimport.review import check_applicable, check_guards
+from scimport.review import check_applicable, check_guards, digests
 from scimport.state import Database, locks, runs
 from scimport.state.outbox import Limits, StateOutbox
 from scimport.state.people import People
