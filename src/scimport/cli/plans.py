@@ -126,7 +126,9 @@ def approve(
     output.json(_document(approved) if approved else {})
 
 
-def apply(context: typer.Context, plan: _Plan, as_json: options.Json = False) -> None:
+def apply(
+    context: typer.Context, plan: _Plan, wait: options.Wait = False, as_json: options.Json = False
+) -> None:
     """Send exactly what a plan says, or refuse: when it is old, or what it was made of has changed."""
     from scimport.plan import Selection  # noqa: PLC0415 - not needed for --help
     from scimport.stages import PipelineRun  # noqa: PLC0415
@@ -140,7 +142,7 @@ def apply(context: typer.Context, plan: _Plan, as_json: options.Json = False) ->
             work.apply(plan)
         return work.summary
 
-    each_run((pipeline,), send, Output(as_json=as_json), several=False)
+    each_run(project, (pipeline,), send, Output(as_json=as_json), several=False, wait=wait)
 
 
 def discard(context: typer.Context, plan: _Plan, as_json: options.Json = False) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from scimport.cli import options
+from scimport.cli.confirm import look
 from scimport.cli.listing import (
     LABELS,
     Attribute,
@@ -32,8 +34,6 @@ if TYPE_CHECKING:
     from scimport.plan import Selection
     from scimport.project import Project
     from scimport.stages import PipelineRun, Progress
-
-INVALID_OR_REJECTED = 4
 
 
 def register(app: typer.Typer) -> None:
@@ -65,10 +65,11 @@ def plan(
     """Find out what would be sent, without sending anything."""
     from scimport.plan import Selection  # noqa: PLC0415
     from scimport.stages import PipelineRun  # noqa: PLC0415
+    from scimport.verdict import DEGRADED  # noqa: PLC0415
 
     output, project = Output(as_json=as_json), options.find(context)
     selection = Selection(full=full, limit=limit, keys=frozenset(key or ()))
-    with progress(output) as tell:
+    with _stoppable(name), progress(output) as tell:
         work = PipelineRun(project, name, selection, show_values=show_values, on_progress=tell)
         with work:
             build(work)
@@ -93,9 +94,7 @@ def plan(
     )
     document = run_document(work.summary) | {"requests": written, "stopped": stopped}
     output.json(document | {"cost": cost, "expires_at": until, "changes": people})
-    raise typer.Exit(
-        GuardStop.exit_code if stopped else INVALID_OR_REJECTED if work.summary.plan.invalid else 0
-    )
+    raise typer.Exit(GuardStop.exit_code if stopped else DEGRADED if work.summary.plan.invalid else 0)
 
 
 def run(
@@ -106,6 +105,7 @@ def run(
     limit: options.Limit = None,
     key: options.Keys = None,
     show_values: options.ShowValues = False,
+    wait: options.Wait = False,
     prefect: Annotated[
         bool | None,
         typer.Option(
@@ -115,7 +115,7 @@ def run(
     ] = None,
     as_json: options.Json = False,
 ) -> None:
-    """Load pipelines: extract, map, plan what changed, deliver it."""
+    """Load pipelines: extract, map, plan what changed, deliver it, look what became of it."""
     from scimport.plan import Selection  # noqa: PLC0415
 
     project = options.find(context)
@@ -128,14 +128,21 @@ def run(
     output = Output(as_json=as_json)
     with _runner(project, prefect, output) as runner:
         each_run(
+            project,
             pipelines,
             lambda name, tell: runner(project, name, selection, show_values=show_values, on_progress=tell),
             output,
             several=everything or len(pipelines) > 1,
+            wait=wait,
         )
 
 
-def resume(context: typer.Context, names: options.Names = None, as_json: options.Json = False) -> None:
+def resume(
+    context: typer.Context,
+    names: options.Names = None,
+    wait: options.Wait = False,
+    as_json: options.Json = False,
+) -> None:
     """Finish deliveries that were cut off; all pipelines when none is named."""
     from scimport.plan import Selection  # noqa: PLC0415
     from scimport.stages import PipelineRun, unfinished  # noqa: PLC0415
@@ -159,7 +166,7 @@ def resume(context: typer.Context, names: options.Names = None, as_json: options
             work.finish_interrupted()
         return work.summary
 
-    each_run(pipelines, finish, output, several=len(names or ()) != 1)
+    each_run(project, pipelines, finish, output, several=len(names or ()) != 1, wait=wait)
 
 
 def load(
@@ -190,18 +197,20 @@ def build(work: PipelineRun) -> None:
 
 
 def each_run(
+    project: Project,
     names: tuple[str, ...],
     load_one: Callable[[str, Callable[[Progress], None]], RunSummary],
     output: Output,
     *,
     several: bool,
+    wait: bool = False,
 ) -> None:
     """Load one pipeline after the other: a failure of one does not keep the others from loading."""
     documents: list[dict[str, Any]] = []
     codes: list[int] = []
     for name in names:
         try:
-            with progress(output) as tell:
+            with _stoppable(name), progress(output) as tell:
                 summary = load_one(name, tell)
         except ScimportError as error:
             Output(as_json=True).problems(error.problems)
@@ -211,11 +220,38 @@ def each_run(
                 break
         else:
             output.summary(summary)
-            documents.append(run_document(summary))
-            codes.append(INVALID_OR_REJECTED if summary.plan.invalid or summary.delivery.rejected else 0)
+            document, code = _after(project, summary, output, wait=wait)
+            documents.append(document)
+            codes.append(code)
     output.json({"runs": documents} if several else documents[0])
-    # The gravest first: failed, wrong, guard, invalid records.
+    # The gravest first: failed, wrong, guard, degraded.
     raise typer.Exit(next((code for code in (1, 2, 3, 4) if code in codes), 0))
+
+
+def _after(
+    project: Project, summary: RunSummary, output: Output, *, wait: bool
+) -> tuple[dict[str, Any], int]:
+    """Look what became of a run's people; gives its document and its exit code."""
+    from scimport.verdict import DEGRADED, shortcomings  # noqa: PLC0415 - not needed for --help
+
+    outcomes, unreadable = look(project, summary, output, wait=wait)
+    Output(as_json=True).problems(unreadable)
+    wrong = shortcomings(project.pipeline(summary.pipeline).config, outcomes, summary)
+    document = run_document(summary) | {"outcomes": dataclasses.asdict(outcomes), "degraded": wrong}
+    if unreadable:
+        document["error"] = [problem_document(one) for one in unreadable]
+    # Who did not ask to wait can look later.
+    return document, 1 if unreadable and wait else DEGRADED if wrong else 0
+
+
+@contextmanager
+def _stoppable(name: str) -> Iterator[None]:
+    """Ctrl-C, or a signal, before anything was sent ends in order: with a message and the JSON document."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        hint = f"Run it again: `scimport run {name}` finishes first what was staged."
+        raise Interrupted(Problem(Code.INTERRUPTED, "stopped before the end", hint=hint)) from None
 
 
 @contextmanager

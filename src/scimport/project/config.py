@@ -384,6 +384,10 @@ class PipelineConfig(Config):
         default=5400.0,
         description="How long after its delivery a person may stay out of the provisioning log: 90m, 2h.",
     )
+    max_rejected: Count = Field(
+        default=0,
+        description="People of a run whom the endpoint may reject before it counts as degraded, exit 4.",
+    )
     guards: GuardsConfig = Field(
         default_factory=GuardsConfig, description="What a plan may not do unless it is approved."
     )
