@@ -19,7 +19,7 @@ from pydantic import Field
 from scimport.confirm import FIRST_PAUSE, LAG, Confirming, longer
 from scimport.flows.outcome import clean, log, project_of, words
 from scimport.project import Project
-from scimport.state import Database
+from scimport.state import open_state
 from scimport.state.outcomes import OutcomeCounts
 from scimport.verdict import shortcomings
 
@@ -44,7 +44,7 @@ def confirm(
 
 
 def _read(project: Project, pipeline: str, pause: float | None) -> tuple[OutcomeCounts, tuple[str, ...]]:
-    database = Database(project.state_url)
+    database = open_state(project)
     try:
         confirming = Confirming(project, database, pipeline)
         try:
