@@ -19,7 +19,7 @@ from scimport.apps.entries import LogEntry, LogPage, LogStatus
 from scimport.apps.logs import LogReader
 from scimport.confirm import Confirming, Time, is_news, last_entries, outcome_of
 from scimport.errors import LogError, UsageError
-from scimport.model import Status
+from scimport.model import RunSummary, Status
 from scimport.plan import Selection
 from scimport.sandbox import Sandbox, run_sandbox
 from scimport.sandbox.settings import Settings
@@ -50,6 +50,7 @@ class LogSite(Site):
         self.pipeline("staff")
         self.ahead = 0.0
         self.slept: list[float] = []
+        self.last = RunSummary("", "", "")
         self.database = Database(self.project.state_url)
 
     def write(self, logins: Sequence[tuple[int, str]]) -> None:
@@ -59,7 +60,7 @@ class LogSite(Site):
 
     def deliver(self, logins: Sequence[tuple[int, str]]) -> str:
         self.write(logins)
-        with PipelineRun(self.project, "staff", Selection()) as run:
+        with PipelineRun(self.project, "staff", Selection(), queue_anyway=True) as run:
             run.finish_interrupted()
             while run.extract():
                 pass

@@ -127,7 +127,11 @@ def approve(
 
 
 def apply(
-    context: typer.Context, plan: _Plan, wait: options.Wait = False, as_json: options.Json = False
+    context: typer.Context,
+    plan: _Plan,
+    wait: options.Wait = False,
+    queue_anyway: options.QueueAnyway = False,
+    as_json: options.Json = False,
 ) -> None:
     """Send exactly what a plan says, or refuse: when it is old, or what it was made of has changed."""
     from scimport.plan import Selection  # noqa: PLC0415 - not needed for --help
@@ -138,7 +142,7 @@ def apply(
         pipeline = review.pipeline
 
     def send(name: str, tell: Any) -> RunSummary:
-        with PipelineRun(project, name, Selection(), on_progress=tell) as work:
+        with PipelineRun(project, name, Selection(), on_progress=tell, queue_anyway=queue_anyway) as work:
             work.apply(plan)
         return work.summary
 

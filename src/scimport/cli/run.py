@@ -106,6 +106,7 @@ def run(
     key: options.Keys = None,
     show_values: options.ShowValues = False,
     wait: options.Wait = False,
+    queue_anyway: options.QueueAnyway = False,
     prefect: Annotated[
         bool | None,
         typer.Option(
@@ -130,7 +131,14 @@ def run(
         each_run(
             project,
             pipelines,
-            lambda name, tell: runner(project, name, selection, show_values=show_values, on_progress=tell),
+            lambda name, tell: runner(
+                project,
+                name,
+                selection,
+                show_values=show_values,
+                queue_anyway=queue_anyway,
+                on_progress=tell,
+            ),
             output,
             several=everything or len(pipelines) > 1,
             wait=wait,
@@ -141,6 +149,7 @@ def resume(
     context: typer.Context,
     names: options.Names = None,
     wait: options.Wait = False,
+    queue_anyway: options.QueueAnyway = False,
     as_json: options.Json = False,
 ) -> None:
     """Finish deliveries that were cut off; all pipelines when none is named."""
@@ -162,7 +171,7 @@ def resume(
         return
 
     def finish(name: str, tell: Callable[[Progress], None]) -> RunSummary:
-        with PipelineRun(project, name, Selection(), on_progress=tell) as work:
+        with PipelineRun(project, name, Selection(), on_progress=tell, queue_anyway=queue_anyway) as work:
             work.finish_interrupted()
         return work.summary
 
@@ -175,13 +184,22 @@ def load(
     selection: Selection,
     *,
     show_values: bool,
+    queue_anyway: bool,
     on_progress: Callable[[Progress], None],
 ) -> RunSummary:
     """Run a pipeline in this process, without Prefect."""
     from scimport.stages import PipelineRun  # noqa: PLC0415
 
     stop = threading.Event()
-    run = PipelineRun(project, name, selection, show_values=show_values, on_progress=on_progress, stop=stop)
+    run = PipelineRun(
+        project,
+        name,
+        selection,
+        show_values=show_values,
+        on_progress=on_progress,
+        stop=stop,
+        queue_anyway=queue_anyway,
+    )
     with run:
         run.finish_interrupted()
         build(run)
@@ -220,6 +238,7 @@ def each_run(
                 break
         else:
             output.summary(summary)
+            Output(as_json=True).problems(summary.notes)
             document, code = _after(project, summary, output, wait=wait)
             documents.append(document)
             codes.append(code)

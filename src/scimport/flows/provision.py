@@ -14,6 +14,7 @@ from typing import Annotated, TypeVar, cast
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
+from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
 from pydantic import Field
 
@@ -58,12 +59,15 @@ def provision(
     full: Annotated[bool, Field(description="Send everybody, changed or not.")] = False,
     limit: Annotated[int | None, Field(description="Send this many people at most.", ge=0)] = None,
     keys: Annotated[list[str] | None, Field(description="Consider these keys alone.")] = None,
+    queue_anyway: Annotated[
+        bool, Field(description="Send to a paused job too: people wait there until it starts.")
+    ] = False,
 ) -> RunSummary:
     """Load one pipeline: extract, map, plan what changed, deliver it."""
     who = caller.get(Caller())
     try:
         selection = Selection(full=full, limit=limit, keys=frozenset(keys or ()))
-        who.summary = _load(project_of(project), pipeline, selection, who)
+        who.summary = _load(project_of(project), pipeline, selection, who, queue_anyway=queue_anyway)
     except Exception as error:  # noqa: BLE001 - handed on, in a form that is fit for Prefect's database
         who.error = error
         log(error)
@@ -76,14 +80,23 @@ def provision(
     return cast("RunSummary", Completed(name=name, message=said, data=who.summary))
 
 
-def _load(project: Project, pipeline: str, selection: Selection, who: Caller) -> RunSummary:
+def _load(
+    project: Project, pipeline: str, selection: Selection, who: Caller, *, queue_anyway: bool
+) -> RunSummary:
     artifacts = Artifacts(pipeline)
 
     def progress(now: Progress) -> None:
         artifacts.progress(now)
         who.on_progress(now)
 
-    with PipelineRun(project, pipeline, selection, show_values=who.show_values, on_progress=progress) as run:
+    with PipelineRun(
+        project,
+        pipeline,
+        selection,
+        show_values=who.show_values,
+        on_progress=progress,
+        queue_anyway=queue_anyway,
+    ) as run:
         try:
             if run.unfinished():
                 _stage("resume", run.finish_interrupted)
@@ -94,6 +107,8 @@ def _load(project: Project, pipeline: str, selection: Selection, who: Caller) ->
             _stage("deliver", run.deliver)
         finally:
             artifacts.result(run)
+    for note in run.summary.notes:
+        get_run_logger().warning("%s: %s %s", note.code, note.message, note.hint)
     if run.summary.delivery.accepted:
         schedule_confirm(pipeline)
     return run.summary
