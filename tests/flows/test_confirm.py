@@ -1,8 +1,8 @@
-"""The flow `confirm` with Prefect's own engine and server: one look, and the next one where somebody waits."""
+"""The flow `confirm` with Prefect's own engine and server: a look, and the next where somebody waits."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import time
 
 import httpx
 import pytest
@@ -29,7 +29,7 @@ def _looks(api: SyncPrefectClient) -> list[FlowRun]:
 def _due(run: FlowRun) -> float:
     """Seconds from now."""
     assert run.next_scheduled_start_time is not None
-    return (run.next_scheduled_start_time - datetime.now(UTC)).total_seconds()
+    return run.next_scheduled_start_time.timestamp() - time.time()
 
 
 def test_a_load_is_followed_by_looks_until_nobody_waits(
@@ -63,8 +63,8 @@ def test_a_look_that_is_scheduled_by_itself_begins_no_row_of_looks(
     assert len(_looks(api)) == before
 
 
-def test_rejected_people_degrade_a_look(registered: Project, shop: Shop, api: SyncPrefectClient) -> None:
-    del api
+@pytest.mark.usefixtures("api")
+def test_rejected_people_degrade_a_look(registered: Project) -> None:
     mapping = registered.root / "mappings" / "people.yml"
     mapping.write_text(mapping.read_text().replace("{{ id | lower }}", "{{ id }} Secretname"))
     provision(pipeline="people", project=str(registered.root))

@@ -24,7 +24,7 @@ from scimport.state.outcomes import OutcomeCounts
 from scimport.verdict import shortcomings
 
 
-@flow(name="confirm", flow_run_name="{pipeline}", persist_result=False)
+@flow(name="confirm", flow_run_name="{pipeline} log", persist_result=False)
 def confirm(
     pipeline: Annotated[str, Field(description="Name of the pipeline: its file in pipelines/ without .yml.")],
     project: Annotated[str | None, Field(description="The project folder; else looked for upwards.")] = None,
