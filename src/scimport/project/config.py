@@ -289,6 +289,10 @@ class PipelineConfig(Config):
         default=0,
         description="People of a run whom the endpoint may reject before it counts as degraded, exit 4.",
     )
+    max_attempts: Annotated[Count, Field(ge=1)] = Field(
+        default=3,
+        description="How often somebody who does not arrive is sent unchanged, counting the first time.",
+    )
     guards: GuardsConfig = Field(
         default_factory=GuardsConfig, description="What a plan may not do unless it is approved."
     )
