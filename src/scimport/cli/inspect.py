@@ -23,7 +23,9 @@ def register(app: typer.Typer) -> None:
 
 
 def inspect(
-    file: Annotated[str, typer.Argument(metavar="FILE|URL", help="A CSV file, a workbook or JSON lines.")],
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="A CSV file, a workbook or JSON lines: a path or a URL.")
+    ],
     mapping: Annotated[bool, typer.Option("--mapping", help="Propose a mapping, too.")] = False,
     show_values: options.ShowValues = False,
     as_json: options.Json = False,
