@@ -274,7 +274,7 @@ def test_owned_by_is_for_the_apps_that_the_client_has_made(entra: Lab) -> None:
         assert owner["appId"] == f"a-{entra.mark}"
         assert _upload(entra, job, 1) == 202
         assert http.post(f"{job}/start", headers=other).status_code == 403
-        patch = {"synchronizationJobSettings": []}
+        patch: dict[str, Any] = {"synchronizationJobSettings": []}
         assert http.patch(job, json=patch).status_code == 403  # needs Synchronization.ReadWrite.All
     finally:
         del http.headers["authorization"]
