@@ -134,7 +134,11 @@ def test_distinguished_names_are_escaped() -> None:
 
 
 def test_values_are_of_the_type_of_the_attribute() -> None:
-    row = ("accountEnabled", 'Switch([title], "", "in", "True", "out", "False")', {})
+    row: tuple[str, str, dict[str, Any]] = (
+        "accountEnabled",
+        'Switch([title], "", "in", "True", "out", "False")',
+        {},
+    )
     compiled, world = _compiled("entra-id", row, ("jobTitle", "[nickName]", {})), _world("entra-id")
     assert flow(compiled, {"title": "in", "nickName": 7}, None, world) == {
         "accountEnabled": True,

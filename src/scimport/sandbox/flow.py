@@ -59,6 +59,12 @@ def flow(
             continue
         if silent and line.needs_active and not _is_inactive(line, world.settings):
             continue
+        if line.direct is not None and line.plain_text:
+            text = line.direct(user)
+            # Most lines are of this kind, and most people have it.
+            if text.__class__ is str and text:
+                values[line.target] = text
+                continue
         value = _value(line, user, world)
         if is_blank(value):
             _flow_nothing(line, value, user, current, values, world)

@@ -39,6 +39,7 @@ class AttributeMapping:
         redacted: Whether the provisioning log must not show its value.
         selects: Whether its value must be one that nobody has.
         needs_active: Whether it is made of ``active`` alone.
+        plain_text: Whether text flows as it is.
     """
 
     target: str
@@ -57,6 +58,7 @@ class AttributeMapping:
     redacted: bool
     selects: bool
     needs_active: bool
+    plain_text: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +193,7 @@ def _line(
         redacted=rule.redacted or name.startswith("CustomSecurityAttributes."),
         selects=rule.selects,
         needs_active=rule.attributes == ("active",),
+        plain_text=kind not in ("Boolean", "Integer", "Reference") and not definition.get("multivalued"),
     )
 
 

@@ -137,7 +137,7 @@ class Settings(BaseModel):
     default_ou: str = "OU=People,DC=ad,DC=sandbox,DC=example"
     """Distinguished name of the container for new users in Active Directory."""
     number_names: bool = True
-    """Whether a name taken in AD gets a number, as with SelectUniqueValue, or the entry fails."""
+    """Whether ``SelectUniqueValue`` tries all its values, or the entry fails when the first is taken."""
 
     # Time
     clock_offset: float = 0.0
