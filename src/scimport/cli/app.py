@@ -16,6 +16,7 @@ from scimport.cli import (
     check,
     confirm,
     init,
+    inspect,
     plans,
     preview,
     problems,
@@ -53,6 +54,7 @@ for module in (
     serve,
     schema,
     init,
+    inspect,
 ):
     module.register(app)
 
