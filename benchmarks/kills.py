@@ -55,7 +55,7 @@ def kill(count: int, people: int, folder: Path) -> list[str]:
     """Live through so many kills; returns what was not as it should be."""
     dice, town, said = random.Random(5), soak.Town(), Counter[str]()
     # The sandbox's log may be read as often as one likes, so commands need not take turns.
-    scimport.confirm.TURN = 0.0
+    scimport.confirm.TURN = 0.0  # type: ignore[attr-defined]  # a name that it has, and does not offer
     with served(folder / "sandbox") as base_url:
         app = httpx.post(f"{base_url}/sandbox/apps", json={"name": "p", "target": "entra-id"}).json()
         httpx.post(f"{base_url}/sandbox/faults", json=FAULTS).raise_for_status()
