@@ -34,6 +34,12 @@ def digest_user(body: bytes) -> bytes:
     return blake2b(body, digest_size=DIGEST_SIZE).digest()
 
 
+def digest_name(user_name: str) -> int:
+    """Digest of a ``userName``, in which case does not count (RFC 7643 section 4.1.1): 64 bits."""
+    digest = blake2b(user_name.casefold().encode(), digest_size=8).digest()
+    return int.from_bytes(digest, signed=True)
+
+
 def _plain(value: Any) -> str:
     # Decimal, bytes, intervals ...: the type is part of it, since 1 and "1" may map differently.
     return f"{type(value).__name__}:{value!r}"

@@ -32,7 +32,7 @@ import orjson
 from scimport.apps.app import App
 from scimport.apps.bulk import bulk_request
 from scimport.apps.delivery import deliver
-from scimport.apps.outbox import MAX_OPERATIONS, Operation
+from scimport.apps.outbox import MAX_OPERATIONS
 from scimport.codes import Code
 from scimport.connection import checked_endpoint, connected
 from scimport.digests import digest_user
@@ -48,9 +48,10 @@ from scimport.project.values import did_you_mean
 from scimport.sources.base import open_source, source_state
 from scimport.sources.contract import compile_contract
 from scimport.state import Database, locks, runs
-from scimport.state.outbox import Limits, StateOutbox
+from scimport.state.outbox import Limits, StateOutbox, operation_of
 from scimport.state.people import People
 from scimport.state.plans import Plans, PlanState, Review, find_plan
+from scimport.state.queue import Queue
 
 PLAN_LIFE = 86_400.0
 """Seconds after which a plan is too old to be applied."""
@@ -104,6 +105,7 @@ def opened(project: Project, pipeline: Pipeline, now: datetime) -> Iterator[Inpu
             duplicates=config.duplicates,
             extent=config.extent,
             leavers=pipeline.config.leavers,
+            unresolved_manager=pipeline.config.unresolved_manager,
         )
 
 
@@ -287,10 +289,8 @@ class PipelineRun:
         folder.mkdir(parents=True, exist_ok=True)
         count = 0
         with self._database.read() as connection:
-            changes = self._plans.changes(connection, self.summary.plan_id)
-            planned = (
-                Operation(row["id"], row["key"], row["body"]) for row in changes if row["status"] == "planned"
-            )
+            pages = Queue(self.summary.plan_id).pages(connection)
+            planned = (operation_of(row) for page in pages for row in page.changes)
             while operations := tuple(itertools.islice(planned, MAX_OPERATIONS)):
                 count += 1
                 with open(folder / f"request-{count:05}.json", "wb", opener=_private) as file:

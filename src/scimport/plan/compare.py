@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import orjson
 
 from scimport.model import ChangeKind
@@ -20,11 +22,11 @@ def kind_of(known: Known | None, *, active: bool) -> ChangeKind:
     return ChangeKind.LEAVER if known.active and not active else ChangeKind.MOVER
 
 
-def deactivated(body: bytes) -> bytes:
+def deactivated(body: bytes) -> dict[str, Any]:
     """The last full record of a person with ``active`` false: everything else stays as it was.
 
     A full record is sent, since an endpoint that lets nulls flow clears what is left out (entra-facts 2.9).
     """
-    user = orjson.loads(body)
+    user: dict[str, Any] = orjson.loads(body)
     user["active"] = False
-    return orjson.dumps(user)
+    return user

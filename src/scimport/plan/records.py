@@ -35,6 +35,7 @@ class Input:
         duplicates: What becomes of a key with several contents: all invalid, or the last one wins.
         extent: Whether the source holds everybody, or only changes.
         leavers: What becomes of people who are no longer in a full source.
+        unresolved_manager: What becomes of people whose manager is not known.
     """
 
     source: Source
@@ -46,6 +47,7 @@ class Input:
     duplicates: Literal["reject", "last"] = "reject"
     extent: Literal["full", "changes"] = "full"
     leavers: Literal["deactivate", "report", "ignore"] = "report"
+    unresolved_manager: Literal["send", "omit", "reject"] = "omit"
 
 
 class Row(NamedTuple):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -14,11 +14,15 @@ from sqlalchemy import Connection, RowMapping, and_, delete, func, insert, selec
 
 from scimport.codes import Code
 from scimport.model import Change, ChangeKind, PlanCounts, Problem, Severity, Status
+from scimport.state import schema
 from scimport.state.database import Database
+from scimport.state.queue import Queue
 from scimport.state.schema import change, delivery, person, person_user, plan, problem
 
 KEEP_PLANS = 10
 """The changes and problems of this many plans of a pipeline are kept; older ones are removed."""
+
+_PAGE = 500
 
 _CHANGE_COLUMNS = (
     "plan_id",
@@ -31,6 +35,8 @@ _CHANGE_COLUMNS = (
     "row_digest",
     "user_digest",
     "body",
+    "name_digest",
+    "manager",
 )
 _PROBLEM_COLUMNS = ("plan_id", *(field.name for field in dataclasses.fields(Problem)))
 
@@ -89,8 +95,23 @@ class Plans:
         """Note how far the plan is."""
         connection.execute(update(plan).where(plan.c.id == plan_id).values(state=state.value))
 
-    def finish_building(self, connection: Connection, plan_id: str, counts: PlanCounts) -> None:
-        """The plan is complete: it can be applied from now on."""
+    def finish_building(
+        self,
+        connection: Connection,
+        plan_id: str,
+        counts: PlanCounts,
+        waves: Iterable[Sequence[int]] | None = None,
+    ) -> None:
+        """The plan is complete: it can be applied from now on.
+
+        Args:
+            connection: In a transaction.
+            plan_id: The plan.
+            counts: What it found.
+            waves: The order in which it is sent, for ``Queue.keep``; left out: as it was staged.
+        """
+        queue = Queue(plan_id)
+        queue.keep(connection, [queue.staged(connection)] if waves is None else waves)
         values = {"state": PlanState.STAGED, "counts": orjson.dumps(counts).decode()}
         connection.execute(update(plan).where(plan.c.id == plan_id).values(values))
 
@@ -165,18 +186,10 @@ class Plans:
         """Take the change of a key out of the plan."""
         connection.execute(delete(change).where(change.c.plan_id == plan_id, change.c.key == key))
 
-    def keep_first(self, connection: Connection, plan_id: str, limit: int) -> int:
-        """Leave out all but the first ``limit`` changes to be sent; returns how many were left out."""
-        planned = select(change.c.id).where(change.c.plan_id == plan_id, change.c.status == Status.PLANNED)
-        last = connection.execute(planned.order_by(change.c.id).offset(max(limit - 1, 0)).limit(1)).scalar()
-        if last is None:
-            return 0
-        surplus = (
-            change.c.plan_id == plan_id,
-            change.c.status == Status.PLANNED,
-            change.c.id > (last if limit else 0),
-        )
-        return connection.execute(delete(change).where(*surplus)).rowcount
+    def drop(self, connection: Connection, ids: Sequence[int]) -> None:
+        """Leave changes out of the plan."""
+        for start in range(0, len(ids), _PAGE):
+            connection.execute(delete(change).where(change.c.id.in_(ids[start : start + _PAGE])))
 
     def external_id_collisions(self, connection: Connection, plan_id: str) -> list[tuple[str, int]]:
         """(key, position) of each planned change whose externalId another key has, here or there."""
@@ -194,7 +207,7 @@ class Plans:
         return [(row[0], row[1]) for row in connection.execute(query)]
 
     def changes(self, connection: Connection, plan_id: str) -> Iterator[RowMapping]:
-        """The changes of the plan in the order in which they are sent, with their status now."""
+        """The changes of the plan in the order in which they were staged, with their status now."""
         query = select(change).where(change.c.plan_id == plan_id).order_by(change.c.id)
         for page in connection.execute(query).mappings().partitions(500):
             yield from page
@@ -223,7 +236,7 @@ class Plans:
         for plan_id in (
             connection.execute(query.order_by(plan.c.created_at.desc()).offset(KEEP_PLANS)).scalars().all()
         ):
-            for table in (change, problem):
+            for table in (change, problem, schema.queue):
                 connection.execute(delete(table).where(table.c.plan_id == plan_id))
             connection.execute(delete(plan).where(plan.c.id == plan_id))
 
