@@ -373,6 +373,8 @@ def test_show_names_attributes_and_masks_values(loaded: Path, scimport: Command)
     shown = {value for one in everything["changes"] for attribute in one["attributes"]
              for value in (attribute["old"], attribute["new"])}  # fmt: skip
     assert shown <= {"***", "(none)", True, False}
+    invalid = [one["problems"][0]["code"] for one in everything["changes"] if one["kind"] == "invalid"]
+    assert sorted(invalid) == ["contract-format", "contract-required", "contract-values"]
     by_key = scimport("show", plan_id, "--key", mover["key"], "--show-values", "--json").json["changes"]
     assert [one["key"] for one in by_key] == [mover["key"]]
     assert "***" not in json.dumps(by_key)
@@ -381,9 +383,52 @@ def test_show_names_attributes_and_masks_values(loaded: Path, scimport: Command)
     assert mover["key"] in {one["key"] for one in named}
     assert all(any(attribute["path"] == path for attribute in one["attributes"]) for one in named)
     as_text = scimport("show", plan_id, "--key", mover["key"]).out
-    assert f"~ {mover['key']}  mover, planned" in as_text
-    assert f"    {path}: ***" in as_text
+    assert f"  ~ {mover['key']}\n      {path}: ***" in as_text
     assert scimport("show", plan_id, "--only", "everybody").code == 2
+
+
+def test_a_plan_is_paged_kind_by_kind(loaded: Path, scimport: Command) -> None:
+    _retitle(loaded, 25)
+    _rows(
+        loaded, lambda rows: [row | {"Status": "T"} if n in (200, 201) else row for n, row in enumerate(rows)]
+    )
+    planned = scimport("plan", "employees", "--json").json
+    plan_id, everybody = planned["plan_id"], planned["changes"]
+    movers = [one["key"] for one in everybody if one["kind"] == "mover"]
+    assert len(movers) == planned["movers"] > 20
+    pages = [
+        scimport("show", plan_id, "--json", "--top", 10, "--page", n).json["changes"] for n in (1, 2, 3, 4)
+    ]
+    kinds = [[one["kind"] for one in page] for page in pages]
+    assert kinds == [["mover"] * 10 + ["leaver"] * 2, ["mover"] * 10, ["mover"] * (len(movers) - 20), []]
+    assert [one["key"] for page in pages for one in page if one["kind"] == "mover"] == movers
+    named = ("show", plan_id, "--attribute", "title", "--top", 10, "--json")
+    assert [one["key"] for n in (1, 2, 3) for one in scimport(*named, "--page", n).json["changes"]] == movers
+    text = scimport("show", plan_id, "--attribute", "title").out
+    assert f"~ {len(movers)} movers" in text
+    assert f"Page 1 of 3; the next: scimport show {plan_id} --only mover --attribute title --page 2" in text
+    assert text.count("  ~ ") == 10
+    assert "There is no page 9: the last is 3." in scimport("show", plan_id, "--page", 9).out
+    assert "  ~ " not in scimport("plan", "employees", "--top", 0).out
+
+
+def test_a_plan_says_what_it_costs(loaded: Path, scimport: Command) -> None:
+    _retitle(loaded, 60)
+    planned = scimport("plan", "employees", "--json").json
+    assert planned["cost"] == {
+        "calls": 2,
+        "used_calls": 6,
+        "daily_calls": 2000,
+        "least_seconds": 0.0,
+        "percent": 0.1,
+    }
+    text = scimport("plan", "employees").out
+    assert "60 people would be sent, in 2 calls: 0.1 % of the day's 2,000. 6 were used in the last" in text
+    assert "The pace of 40 calls in 5 seconds allows that at once." in text
+    assert "scimport show" in text
+    assert "Chief" not in text
+    assert "title: *** -> ***" in text
+    assert "-> Chief" in scimport("plan", "employees", "--show-values").out
 
 
 def test_plans_says_what_each_waits_for(loaded: Path, scimport: Command) -> None:

@@ -14,8 +14,13 @@ JOINER, MOVER, LEAVER = ChangeKind.JOINER, ChangeKind.MOVER, ChangeKind.LEAVER
 def _order(*people: tuple[ChangeKind, str, str], known: str = "") -> Order:
     """Kind, externalId and manager of each; ids of changes are 1, 2, ..."""
     order = Order()
-    for number, (kind, external_id, manager) in enumerate(people, start=1):
-        order.add(number, kind, external_id, manager, bool(manager) and manager in known)
+    numbered = enumerate(people, start=1)
+    rows = [
+        (n, kind.value, own, manager, bool(manager) and manager in known)
+        for n, (kind, own, manager) in numbered
+    ]
+    if rows:
+        order.add(rows)
     order.close()
     return order
 

@@ -28,9 +28,9 @@ class Output:
         self.as_json = as_json
         self.console = Console(stderr=as_json, highlight=False, soft_wrap=True)
 
-    def say(self, text: str) -> None:
+    def say(self, text: str, *, style: str = "") -> None:
         """Print a line for people."""
-        self.console.print(escape(text))
+        self.console.print(escape(text), style=style)
 
     def json(self, document: object) -> None:
         """Print the one JSON document, if it was asked for."""
@@ -79,15 +79,16 @@ class Output:
         }
         title = f"{summary.pipeline}  {summary.run_id}  {summary.seconds:.1f} s"
         self.table(title, list(counts), [list(counts.values())])
-        seldom = {
-            "records out of scope": plan.out_of_scope,
-            "records repeated": plan.repeated,
-            "people left for the next run": plan.held_back,
-            "people rejected by the endpoint": delivery.rejected,
-            "people still to be sent": delivery.remaining,
-            "calls throttled": delivery.throttled,
-        }
-        if also := ", ".join(f"{count:,} {what}" for what, count in seldom.items() if count):
+        people = ("person", "people")
+        seldom = (
+            (plan.out_of_scope, ("record",), "out of scope"),
+            (plan.repeated, ("record",), "repeated"),
+            (plan.held_back, people, "left for the next run"),
+            (delivery.rejected, people, "rejected by the endpoint"),
+            (delivery.remaining, people, "still to be sent"),
+            (delivery.throttled, ("call",), "throttled"),
+        )
+        if also := ", ".join(f"{plural(count, *noun)} {what}" for count, noun, what in seldom if count):
             self.say(f"Also: {also}.")
         if summary.problems_file:
             self.say(f"Problems: {summary.problems_file}  (scimport problems {summary.run_id})")
@@ -105,6 +106,11 @@ def problem_document(problem: Problem, *, show_values: bool = False) -> dict[str
     """A problem as ``--json`` prints it."""
     masked = problem.value if show_values else "***" if problem.value else ""
     return dataclasses.asdict(problem) | {"value": masked}
+
+
+def plural(number: int, one: str, several: str = "") -> str:
+    """A number before its noun: ``1 call``, ``1,200 calls``."""
+    return f"{number:,} {one if number == 1 else several or f'{one}s'}"
 
 
 def _cell(value: object) -> str:

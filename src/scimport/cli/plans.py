@@ -5,28 +5,35 @@ from __future__ import annotations
 import dataclasses
 import getpass
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from scimport.cli import options
+from scimport.cli.listing import (
+    LABELS,
+    Attribute,
+    Only,
+    Page,
+    Top,
+    View,
+    listed,
+    opened,
+    reviewed,
+    say_cost,
+    time_text,
+)
 from scimport.cli.output import Output, problem_document
 from scimport.cli.run import each_run
 from scimport.codes import Code
 from scimport.errors import UsageError
-from scimport.model import ChangeKind, Problem
+from scimport.model import Problem
 
 if TYPE_CHECKING:
     from scimport.model import RunSummary
-    from scimport.project import Project
-    from scimport.state import Database
     from scimport.state.plans import Review
 
 _Plan = Annotated[str, typer.Argument(metavar="PLAN", help="Id of a plan, as `scimport plan` prints it.")]
-_SIGNS = {"joiner": "+", "mover": "~", "leaver": "-", "unchanged": "=", "invalid": "!"}
 
 
 def register(app: typer.Typer) -> None:
@@ -41,12 +48,19 @@ def plans(context: typer.Context, name: options.OptionalName = None, as_json: op
 
     project = options.find(context)
     names = (project.pipeline(name).name,) if name else project.pipeline_names
-    with _database(project) as database, database.read() as connection:
+    with opened(project) as database, database.read() as connection:
         found = [one for each in names for one in list_plans(connection, each)]
     output = Output(as_json=as_json)
     columns = ("plan", "pipeline", "state", "made", "to send", "waits for")
     rows = [
-        (one.id, one.pipeline, one.state.value, _time(one.created_at), one.counts.to_send, _waits(one))
+        (
+            one.id,
+            one.pipeline,
+            one.state.value,
+            time_text(one.created_at)[:16].replace("T", " "),
+            one.counts.to_send,
+            _waits(one),
+        )
         for one in found
     ]
     output.table("", columns, rows)
@@ -56,47 +70,31 @@ def plans(context: typer.Context, name: options.OptionalName = None, as_json: op
 def show(
     context: typer.Context,
     plan: _Plan,
-    only: Annotated[
-        ChangeKind | None,
-        typer.Option("--only", help="Changes of one kind: joiner, mover, leaver, unchanged, invalid."),
-    ] = None,
-    attribute: Annotated[
-        str | None,
-        typer.Option("--attribute", metavar="NAME", help="People for whom this attribute changes."),
-    ] = None,
+    only: Only = None,
+    attribute: Attribute = None,
     key: options.Keys = None,
+    top: Top = None,
+    page: Page = 1,
     show_values: options.ShowValues = False,
     as_json: options.Json = False,
 ) -> None:
     """Show what a plan would do, person by person, against what the endpoint last acknowledged."""
-    from scimport.plan.guards import differences  # noqa: PLC0415 - not needed for --help
-    from scimport.state.plans import Plans  # noqa: PLC0415
-
-    output = Output(as_json=as_json)
-    with _found(options.find(context), plan) as (database, review), database.read() as connection:
-        staged = Plans(database, review.pipeline)
-        changed = {one: differences(old, new) for one, old, new in staged.modified(connection, plan)}
-        people = []
-        for row in staged.changes(connection, plan):
-            attributes = changed.get(row["key"], [])
-            named = [path for path, _, _ in attributes]
-            wanted = only in (None, row["kind"]) and (not key or row["key"] in key)
-            if wanted and (attribute is None or any(attribute in path for path in named)):
-                people.append(
-                    _person(row["key"], row["kind"], row["status"], attributes, show_values=show_values)
-                )
-    for person in people:
-        output.say(f"{_SIGNS[person['kind']]} {person['key']}  {person['kind']}, {person['status']}")
-        for one in person["attributes"]:
-            output.say(f"    {one['path']}: {one['old']} -> {one['new']}")
-    output.say(
-        f"{review.id} of {review.pipeline}, {review.state}: {len(people)} people. Whether Entra creates or"
-    )
-    output.say("matches an account, only Entra knows; old values are those that it last acknowledged.")
+    output, project = Output(as_json=as_json), options.find(context)
+    view = View(only, attribute, tuple(key or ()), top, page, show_values)
+    with reviewed(project, plan) as (database, review):
+        output.say(f"{review.id} of {review.pipeline}, {review.state}, made {time_text(review.created_at)}")
+        people = listed(output, database, review, view)
+        output.say(LABELS)
+        document = _document(review) | {"changes": people}
+        if review.state == "staged":
+            document["cost"] = say_cost(output, database, project.pipeline(review.pipeline), review)
+            output.say(f"It can be applied until {time_text(review.expires_at)}.")
     output.problems(review.stopped)
     if review.approved_by:
-        output.say(f"Approved by {review.approved_by}: {review.reason}")
-    output.json(_document(review) | {"changes": people})
+        output.say(
+            f"Approved by {review.approved_by} at {time_text(review.approved_at or 0)}: {review.reason}"
+        )
+    output.json(document)
 
 
 def approve(
@@ -114,7 +112,7 @@ def approve(
         raise UsageError(
             Problem(Code.BAD_VALUE, "--reason is blank", hint="Say why, for those who read it later.")
         )
-    with _found(options.find(context), plan) as (database, review):
+    with reviewed(options.find(context), plan) as (database, review):
         if review.state is not PlanState.STAGED or not review.stopped:
             what = "no guard stops it" if review.state is PlanState.STAGED else f"it is {review.state}"
             hint = f"Send it with `scimport apply {plan}`." if review.state is PlanState.STAGED else ""
@@ -134,7 +132,7 @@ def apply(context: typer.Context, plan: _Plan, as_json: options.Json = False) ->
     from scimport.stages import PipelineRun  # noqa: PLC0415
 
     project = options.find(context)
-    with _found(project, plan) as (_, review):
+    with reviewed(project, plan) as (_, review):
         pipeline = review.pipeline
 
     def send(name: str, tell: Any) -> RunSummary:
@@ -151,7 +149,7 @@ def discard(context: typer.Context, plan: _Plan, as_json: options.Json = False) 
     from scimport.state.plans import Plans, PlanState, find_plan  # noqa: PLC0415
 
     with (
-        _found(options.find(context), plan) as (database, review),
+        reviewed(options.find(context), plan) as (database, review),
         locks.hold(database, review.pipeline),
         database.write() as connection,
     ):
@@ -166,44 +164,13 @@ def discard(context: typer.Context, plan: _Plan, as_json: options.Json = False) 
     output.json(_document(discarded) if discarded else {})
 
 
-def _person(
-    key: str, kind: str, status: str, attributes: list[tuple[str, Any, Any]], *, show_values: bool
-) -> dict[str, Any]:
-    def shown(value: Any) -> Any:
-        return "(none)" if value is None else value if show_values or isinstance(value, bool) else "***"
-
-    listed = [{"path": path, "old": shown(old), "new": shown(new)} for path, old, new in attributes]
-    return {"key": key, "kind": kind, "status": status, "attributes": listed}
-
-
-@contextmanager
-def _database(project: Project) -> Iterator[Database]:
-    from scimport.state import Database  # noqa: PLC0415 - not needed for --help
-
-    database = Database(project.state_url)
-    try:
-        yield database
-    finally:
-        database.close()
-
-
-@contextmanager
-def _found(project: Project, plan_id: str) -> Iterator[tuple[Database, Review]]:
-    from scimport.state.plans import find_plan  # noqa: PLC0415 - not needed for --help
-
-    with _database(project) as database:
-        with database.read() as connection:
-            review = find_plan(connection, plan_id)
-        if review is None:
-            hint = "`scimport plans` lists those that are kept."
-            raise UsageError(Problem(Code.UNKNOWN_PLAN, f"there is no plan '{plan_id}'", hint=hint))
-        yield database, review
-
-
 def _document(review: Review) -> dict[str, Any]:
-    approved_at = None if review.approved_at is None else _time(review.approved_at)
     stopped = [problem_document(one) for one in review.stopped]
-    times = {"created_at": _time(review.created_at), "approved_at": approved_at}
+    times: dict[str, Any] = {
+        "created_at": time_text(review.created_at),
+        "expires_at": time_text(review.expires_at),
+    }
+    times["approved_at"] = time_text(review.approved_at) if review.approved_at else None
     return dataclasses.asdict(review) | times | {"stopped": stopped}
 
 
@@ -211,7 +178,3 @@ def _waits(review: Review) -> str:
     if review.state != "staged":
         return ""
     return "approve" if review.stopped and not review.approved_by else "apply"
-
-
-def _time(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")

@@ -11,7 +11,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from scimport.cli import options
-from scimport.cli.output import Output, problem_document, run_document
+from scimport.cli.listing import (
+    LABELS,
+    Attribute,
+    Only,
+    Page,
+    Top,
+    View,
+    listed,
+    reviewed,
+    say_cost,
+    time_text,
+)
+from scimport.cli.output import Output, plural, problem_document, run_document
 from scimport.codes import Code
 from scimport.errors import GuardStop, Interrupted, ScimportError, UsageError
 from scimport.model import Problem, RunSummary, Severity
@@ -43,6 +55,10 @@ def plan(
     full: options.Full = False,
     limit: options.Limit = None,
     key: options.Keys = None,
+    only: Only = None,
+    attribute: Attribute = None,
+    top: Top = None,
+    page: Page = 1,
     show_values: options.ShowValues = False,
     as_json: options.Json = False,
 ) -> None:
@@ -50,26 +66,33 @@ def plan(
     from scimport.plan import Selection  # noqa: PLC0415
     from scimport.stages import PipelineRun  # noqa: PLC0415
 
-    output = Output(as_json=as_json)
+    output, project = Output(as_json=as_json), options.find(context)
     selection = Selection(full=full, limit=limit, keys=frozenset(key or ()))
     with progress(output) as tell:
-        work = PipelineRun(options.find(context), name, selection, show_values=show_values, on_progress=tell)
+        work = PipelineRun(project, name, selection, show_values=show_values, on_progress=tell)
         with work:
             build(work)
             written = work.write_requests(requests) if requests else 0
+            plan_id = work.summary.plan_id
     output.summary(work.summary)
-    output.say(f"{work.summary.plan.to_send} people would be sent, in {calls(work.summary)} calls.")
+    view = View(only, attribute, (), top, page, show_values)
+    with reviewed(project, plan_id) as (database, review):
+        people = listed(output, database, review, view)
+        output.say(LABELS)
+        cost = say_cost(output, database, work.pipeline, review)
     output.say("Nothing was sent.")
     if requests:
-        output.say(f"{written} request bodies are in {requests}.")
+        output.say(f"{plural(written, 'request body', 'request bodies')} in {requests}.")
     output.problems(work.stopped)
-    plan_id = work.summary.plan_id
     stopped = [problem_document(one) for one in work.stopped]
     then = f'`scimport approve {plan_id} --reason "..."`, then ' if stopped else ""
+    until = time_text(review.expires_at)
     output.say(
-        f"Look at it with `scimport show {plan_id}`; send exactly it with {then}`scimport apply {plan_id}`."
+        f"See more with `scimport show {plan_id}`; send exactly it with {then}`scimport apply {plan_id}`,"
+        f" until {until}."
     )
-    output.json(run_document(work.summary) | {"requests": written, "stopped": stopped})
+    document = run_document(work.summary) | {"requests": written, "stopped": stopped}
+    output.json(document | {"cost": cost, "expires_at": until, "changes": people})
     raise typer.Exit(
         GuardStop.exit_code if stopped else INVALID_OR_REJECTED if work.summary.plan.invalid else 0
     )
@@ -164,11 +187,6 @@ def build(work: PipelineRun) -> None:
     while work.extract():
         pass
     work.plan()
-
-
-def calls(summary: RunSummary) -> int:
-    """Requests that a plan costs: 50 people each."""
-    return -(-summary.plan.to_send // 50)
 
 
 def each_run(

@@ -119,12 +119,12 @@ class Managers:
     def settle(self, connection: Connection, references: References, *, nobody_known: bool) -> Settled:
         """Apply the policy, break circles, and find the order."""
         order = Order()
-        for one in references.to_send(connection, nobody_known=nobody_known):
-            order.add(*one)
+        for people in references.to_send(connection, nobody_known=nobody_known):
+            order.add(people)
         order.close()
         unresolved = unchanged = 0
-        while self._policy != "send" and (people := order.unresolved()):
-            ids = {order.change_id(person): person for person in people}
+        while self._policy != "send" and (found := order.unresolved()):
+            ids = {order.change_id(person): person for person in found}
             for page in references.reports(connection, list(ids)):
                 unresolved += len(page)
                 if self._policy == "reject":

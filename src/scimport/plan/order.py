@@ -12,14 +12,15 @@ People are numbers here, so that the order of a large first load costs some thir
 from __future__ import annotations
 
 from array import array
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from scimport.model import ChangeKind
 
-_RANKS = {ChangeKind.LEAVER: 0, ChangeKind.JOINER: 1, ChangeKind.MOVER: 2}
-_LAST = 3
+_RANKS = {ChangeKind.LEAVER: 0, ChangeKind.JOINER: 1, ChangeKind.MOVER: 2, ChangeKind.UNCHANGED: 3}
 _NOBODY = -1
+
+Person = tuple[int, str, str, str, bool]
+"""Id of the change, kind, ``externalId``, that of the manager (empty for none), whether that one is known."""
 
 
 class Order:
@@ -30,7 +31,7 @@ class Order:
 
     def __init__(self) -> None:
         self._ids, self._own, self._named = array("q"), array("q"), array("q")
-        self._ranks, self._known, self._joins = bytearray(), bytearray(), bytearray()
+        self._ranks, self._known = bytearray(), bytearray()
         self._cut: set[int] = set()
         self._left_out: set[int] = set()
         self._managers: dict[int, int] = {}
@@ -38,23 +39,15 @@ class Order:
     def __len__(self) -> int:
         return len(self._ids)
 
-    def add(self, change_id: int, kind: str, external_id: str, manager: str, is_known: bool) -> None:
-        """Add a person.
-
-        Args:
-            change_id: Id of the change in the state.
-            kind: What the person is, a :class:`ChangeKind`.
-            external_id: The person's ``externalId``.
-            manager: ``externalId`` of the manager; empty for none.
-            is_known: Whether the endpoint has accepted that manager before.
-        """
-        self._ids.append(change_id)
-        # Hashes serve as names: with 64 bits, two people in ten million do not share one.
-        self._own.append(hash(external_id))
-        self._named.append(hash(manager) if manager else 0)
-        self._ranks.append(_RANKS.get(ChangeKind(kind), _LAST))
-        self._joins.append(kind == ChangeKind.JOINER)
-        self._known.append(is_known)
+    def add(self, people: Sequence[Person]) -> None:
+        """Add some people: many at once, since there may be one for each record of the source."""
+        ids, kinds, own, managers, known = zip(*people, strict=True)
+        self._ids.extend(ids)
+        # Hashes serve as names: with 64 bits, two people in ten million do not share one. That of "" is 0.
+        self._own.extend(map(hash, own))
+        self._named.extend(map(hash, managers))
+        self._ranks.extend(map(_RANKS.__getitem__, kinds))
+        self._known.extend(known)
 
     def close(self) -> None:
         """Nobody more is added: find out who manages whom."""
@@ -67,10 +60,12 @@ class Order:
 
     def unresolved(self) -> list[int]:
         """People whose manager is neither to be sent nor known."""
+        gone = {self._own[person] for person in self._left_out}
+        missing = set(self._named) - (self._managers.keys() - gone) - {0}
         return [
             n
             for n, named in enumerate(self._named)
-            if named and not self._known[n] and n not in self._left_out and self._manager(n) == _NOBODY
+            if named in missing and not self._known[n] and n not in self._left_out
         ]
 
     def leave_out(self, people: list[int]) -> None:
@@ -102,10 +97,10 @@ class Order:
         """
         depths = self._depths()
         self._bring_forward()
-        waves: defaultdict[tuple[int, int], array[int]] = defaultdict(lambda: array("q"))
-        for n, change_id in enumerate(self._ids):
+        waves: dict[tuple[int, int], array[int]] = {}
+        for n, place in enumerate(zip(self._ranks, depths, strict=True)):
             if n not in self._left_out:
-                waves[self._ranks[n], depths[n]].append(change_id)
+                waves.setdefault(place, array("q")).append(self._ids[n])
         for place in sorted(waves):
             yield waves[place]
 
@@ -134,14 +129,15 @@ class Order:
         return depths
 
     def _bring_forward(self) -> None:
-        """Joiners who manage somebody of a higher rank get that rank."""
-        for n, rank in enumerate(self._ranks):
-            if rank:
-                continue
+        """Joiners who manage a leaver are sent among the leavers."""
+        leaver, joiner = _RANKS[ChangeKind.LEAVER], _RANKS[ChangeKind.JOINER]
+        n = self._ranks.find(leaver)
+        while n >= 0:
             manager = self._manager(n)
-            while manager != _NOBODY and self._joins[manager] and self._ranks[manager] > rank:
-                self._ranks[manager] = rank
+            while manager != _NOBODY and self._ranks[manager] == joiner:
+                self._ranks[manager] = leaver
                 manager = self._manager(manager)
+            n = self._ranks.find(leaver, n + 1)
 
 
 def split(waves: Sequence[array[int]], count: int) -> tuple[list[array[int]], list[int]]:

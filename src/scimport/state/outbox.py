@@ -33,7 +33,7 @@ from scimport.apps.outbox import Delivery, DeliveryResult, Operation, Wait
 from scimport.codes import Code
 from scimport.digests import digest_user
 from scimport.errors import BudgetError
-from scimport.model import DeliveryCounts, Problem, Status
+from scimport.model import ChangeKind, DeliveryCounts, Problem, Status
 from scimport.state import schema
 from scimport.state.database import Database
 from scimport.state.plans import Plans
@@ -43,6 +43,13 @@ from scimport.state.schema import awaited_manager, change, pace, person, person_
 DAY = 86_400.0
 LOST_AFTER = 120.0
 """Seconds after which a request without an end is taken for lost with its process."""
+
+_WORDS = {
+    ChangeKind.LEAVER: "{:,} leavers",
+    ChangeKind.JOINER: "{:,} joiners",
+    ChangeKind.MOVER: "{:,} movers",
+    ChangeKind.UNCHANGED: "{:,} who did not change",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +107,8 @@ class StateOutbox:
         """
         with self._settled:
             while True:
-                if len(self._waiting) < size:
-                    self._load()
+                while len(self._waiting) < size and self._load():
+                    pass
                 number = self._ready(size)
                 if number == min(size, len(self._waiting)):
                     return self._take(number)
@@ -240,13 +247,14 @@ class StateOutbox:
             throttled=calls.get(DeliveryResult.THROTTLED.value, 0),
         )
 
-    def _load(self) -> None:
+    def _load(self) -> bool:
+        """Take in the next page, if there is one."""
         with self._database.read() as connection:
-            while (page := self._queue.after(connection, self._page)) is not None:
-                self._page = page.number
-                self._waiting.extend((page.wave, operation_of(row)) for row in page.changes)
-                if page.changes:
-                    return
+            page = self._queue.after(connection, self._page)
+        if page is not None:
+            self._page = page.number
+            self._waiting.extend((page.wave, operation_of(row)) for row in page.changes)
+        return page is not None
 
     def _wait(self, connection: Connection, now: float) -> float:
         limits = self._limits
@@ -263,14 +271,36 @@ class StateOutbox:
 
     def _check_budget(self, connection: Connection, now: float) -> None:
         limits = self._limits
-        recent = (schema.delivery.c.scope == limits.scope, schema.delivery.c.sent_at > now - DAY)
-        query = select(func.count(), func.min(schema.delivery.c.sent_at)).where(*recent)
-        calls, first = connection.execute(query).one()
-        if calls >= limits.daily_calls:
+        calls, first = used_calls(connection, limits.scope, now)
+        if first is not None and calls >= limits.daily_calls:
             minutes = max(round((first + DAY - now) / 60), 1)
-            message = f"{calls} of {limits.daily_calls} calls of 24 hours are used; what is left stays staged"
+            message = f"{calls} of {limits.daily_calls} calls of 24 hours are used; {self._left(connection)}"
             hint = f"A call is free in {minutes} minutes: run `scimport resume {self._pipeline}` then."
             raise BudgetError(Problem(Code.BUDGET_EXHAUSTED, message, hint=hint))
+
+    def _left(self, connection: Connection) -> str:
+        """Who is still to be sent, in words."""
+        planned = change.c.plan_id == self._plan_id, change.c.status == Status.PLANNED.value
+        query = select(change.c.kind, func.count()).where(*planned).group_by(change.c.kind)
+        counts = {row[0]: row[1] for row in connection.execute(query)}
+        order = (ChangeKind.LEAVER, ChangeKind.JOINER, ChangeKind.MOVER, ChangeKind.UNCHANGED)
+        words = [_WORDS[kind].format(counts[kind]) for kind in order if kind in counts]
+        return f"still staged, and sent in this order: {', '.join(words)}"
+
+
+def used_calls(connection: Connection, scope: str, now: float) -> tuple[int, float | None]:
+    """Calls of the last 24 hours that count against a scope's budget, and when the first of them was sent."""
+    recent = (schema.delivery.c.scope == scope, schema.delivery.c.sent_at > now - DAY)
+    query = select(func.count(), func.min(schema.delivery.c.sent_at)).where(*recent)
+    calls, first = connection.execute(query).one()
+    return int(calls), first
+
+
+def last_scope(connection: Connection, pipeline: str) -> str | None:
+    """The scope that the last delivery of a pipeline counted against; None before the first one."""
+    query = select(schema.delivery.c.scope).join(plan, plan.c.id == schema.delivery.c.plan_id)
+    query = query.where(plan.c.pipeline == pipeline).order_by(schema.delivery.c.id.desc()).limit(1)
+    return connection.execute(query).scalar()
 
 
 def _ensure_pace(database: Database, connection: Connection, scope: str) -> None:

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import Connection, RowMapping, and_, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, delete, func, insert, select, update
 
 from scimport.codes import Code
 from scimport.model import Change, ChangeKind, PlanCounts, Problem, Severity, Status
@@ -18,6 +18,9 @@ from scimport.state import schema
 from scimport.state.database import Database
 from scimport.state.queue import Queue
 from scimport.state.schema import change, delivery, person, person_user, plan, problem
+
+PLAN_LIFE = 86_400.0
+"""Seconds after which a plan is too old to be applied."""
 
 KEEP_PLANS = 10
 """The changes and problems of this many plans of a pipeline are kept; older ones are removed."""
@@ -135,8 +138,16 @@ class Plans:
         query = others.where(plan.c.pipeline == self._pipeline, *later).limit(1)
         return connection.execute(query).first() is not None
 
-    def modified(self, connection: Connection, plan_id: str) -> Iterator[tuple[str, bytes, bytes]]:
-        """Known people whom the plan changes: key, user as last acknowledged, user as it would be sent."""
+    def modified(
+        self, connection: Connection, plan_id: str, keys: Sequence[str] = ()
+    ) -> Iterator[tuple[str, bytes, bytes]]:
+        """Known people whom the plan changes: key, user as last acknowledged, user as it would be sent.
+
+        Args:
+            connection: The state.
+            plan_id: The plan.
+            keys: Only people with these keys; all when it is empty.
+        """
         query = (
             select(change.c.key, person_user.c.body, change.c.body)
             .join(person, and_(person.c.pipeline == self._pipeline, person.c.key == change.c.key))
@@ -145,6 +156,7 @@ class Plans:
             .where(change.c.kind.in_((ChangeKind.MOVER.value, ChangeKind.LEAVER.value)))
             .order_by(change.c.id)
         )
+        query = query.where(change.c.key.in_(keys)) if keys else query
         for page in connection.execute(query).partitions(500):
             yield from ((row[0], bytes(row[1]), bytes(row[2])) for row in page)
 
@@ -206,11 +218,32 @@ class Plans:
         query = query.where(change.c.external_id.in_(twice) | taken.exists()).order_by(change.c.id)
         return [(row[0], row[1]) for row in connection.execute(query)]
 
-    def changes(self, connection: Connection, plan_id: str) -> Iterator[RowMapping]:
-        """The changes of the plan in the order in which they were staged, with their status now."""
-        query = select(change).where(change.c.plan_id == plan_id).order_by(change.c.id)
+    def changes(
+        self,
+        connection: Connection,
+        plan_id: str,
+        kind: ChangeKind | None = None,
+        keys: Sequence[str] = (),
+        part: tuple[int, int | None] = (0, None),
+    ) -> Iterator[RowMapping]:
+        """The changes of the plan in the order in which they were staged, with their status now.
+
+        Args:
+            connection: The state.
+            plan_id: The plan.
+            kind: Only changes of this kind.
+            keys: Only changes of these keys; of all when it is empty.
+            part: How many to pass over, and how many to give at most.
+        """
+        query = select(change).where(*_chosen(plan_id, kind, keys)).order_by(change.c.id)
+        query = query.offset(part[0]).limit(part[1])
         for page in connection.execute(query).mappings().partitions(500):
             yield from page
+
+    def number(self, connection: Connection, plan_id: str, kind: ChangeKind, keys: Sequence[str] = ()) -> int:
+        """How many changes of a kind the plan has, of all or of these keys."""
+        query = select(func.count()).select_from(change).where(*_chosen(plan_id, kind, keys))
+        return int(connection.execute(query).scalar_one())
 
     def add_problems(self, connection: Connection, plan_id: str, problems: Sequence[Problem]) -> None:
         """Keep problems of the plan's records."""
@@ -221,10 +254,11 @@ class Plans:
         """Forget the problems of a key whose record was replaced."""
         connection.execute(delete(problem).where(problem.c.plan_id == plan_id, problem.c.key == key))
 
-    def problems(self, connection: Connection, plan_id: str) -> Iterator[Problem]:
-        """The problems of the plan's records, in the order in which they were found."""
+    def problems(self, connection: Connection, plan_id: str, keys: Sequence[str] = ()) -> Iterator[Problem]:
+        """The problems of the plan's records (only of these keys), in the order in which they were found."""
         columns = [problem.c[name] for name in _PROBLEM_COLUMNS[1:]]
         query = select(*columns).where(problem.c.plan_id == plan_id).order_by(problem.c.id)
+        query = query.where(problem.c.key.in_(keys)) if keys else query
         for row in connection.execute(query).mappings():
             yield _problem(row)
 
@@ -263,6 +297,11 @@ class Review:
     approved_at: float | None
     reason: str
 
+    @property
+    def expires_at(self) -> float:
+        """When it is too old to be applied, in seconds since 1970."""
+        return self.created_at + PLAN_LIFE
+
 
 def find_plan(connection: Connection, plan_id: str) -> Review | None:
     """The plan with this id, of whatever pipeline."""
@@ -290,6 +329,13 @@ def _problem(row: Any) -> Problem:
 def _problem_row(plan_id: str, one: Problem) -> tuple[object, ...]:
     row = dataclasses.asdict(one) | {"code": one.code.value, "severity": one.severity.value}
     return (plan_id, *(row[name] for name in _PROBLEM_COLUMNS[1:]))
+
+
+def _chosen(plan_id: str, kind: ChangeKind | None, keys: Sequence[str]) -> list[ColumnElement[bool]]:
+    """Conditions for the changes of a plan."""
+    chosen = [change.c.plan_id == plan_id]
+    chosen += [change.c.kind == kind.value] if kind else []
+    return chosen + ([change.c.key.in_(keys)] if keys else [])
 
 
 def new_id(prefix: str, now: float) -> str:

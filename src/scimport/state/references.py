@@ -8,25 +8,14 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, and_, bindparam, exists, literal, or_, select, update
 
 from scimport.model import Status
+from scimport.state.queue import planned_in_order
 from scimport.state.schema import awaited_manager, change, person, person_user
 
 _PAGE = 500
 
 
-class ToSend(NamedTuple):
-    """A person to be sent.
-
-    Attributes:
-        change_id: Id of the change.
-        manager: ``externalId`` of the manager; empty for none.
-        is_known: Whether the endpoint has accepted that manager before.
-    """
-
-    change_id: int
-    kind: str
-    external_id: str
-    manager: str
-    is_known: bool
+ToSend = tuple[int, str, str, str, bool]
+"""Of a person to be sent: id of the change, kind, externalId, the manager's, whether that one is known."""
 
 
 class Report(NamedTuple):
@@ -97,14 +86,15 @@ class References:
         self._planned = and_(change.c.plan_id == plan_id, change.c.status == Status.PLANNED.value)
         self._plan_id = plan_id
 
-    def to_send(self, connection: Connection, *, nobody_known: bool) -> Iterator[ToSend]:
-        """Everybody who is to be sent, in the order of the source."""
+    def to_send(self, connection: Connection, *, nobody_known: bool) -> Iterator[Sequence[ToSend]]:
+        """Everybody who is to be sent, in pages, in the order of the source."""
         manager = person.c.pipeline == self._pipeline, person.c.external_id == change.c.manager
         is_known = literal(False) if nobody_known else and_(change.c.manager != "", exists().where(*manager))
         columns = (change.c.id, change.c.kind, change.c.external_id, change.c.manager, is_known)
-        query = select(*columns).where(self._planned).order_by(change.c.id)
-        for page in connection.execute(query).partitions(_PAGE):
-            yield from (ToSend(*row) for row in page)
+        planned = planned_in_order(connection, self._plan_id)
+        query = select(*columns).where(planned).order_by(change.c.id)
+        pages: Iterator[Any] = connection.execute(query).partitions(_PAGE)
+        yield from pages
 
     def reports(self, connection: Connection, change_ids: Sequence[int]) -> Iterator[list[Report]]:
         """Those of the changes whose people name a manager, in pages, in the order of the source."""

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from scimport.mappings import dates
-from scimport.mappings.dates import read_format, read_zone, to_date, to_datetime
+from scimport.mappings.filters import dates
+from scimport.mappings.filters.dates import read_format, read_zone, to_date, to_datetime
 
 DATE_TIME = Draft202012Validator({"format": "date-time"}, format_checker=Draft202012Validator.FORMAT_CHECKER)
 

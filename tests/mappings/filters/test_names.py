@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scimport.mappings import names
-from scimport.mappings.names import PARTICLES, pcase, to_ascii
+from scimport.mappings.filters import names
+from scimport.mappings.filters.names import PARTICLES, pcase, to_ascii
 
 
 def test_examples() -> None:

@@ -6,6 +6,7 @@ import re
 import uuid
 from collections.abc import Callable
 from decimal import Decimal
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -15,8 +16,17 @@ from jinja2 import StrictUndefined
 from jinja2.filters import FILTERS as JINJA_FILTERS
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from scimport.mappings import filters
-from scimport.mappings.filters import FILTERS, NOT_OFFERED, PURE, TESTS, is_blank
+from scimport.mappings.filters import (
+    FILTERS,
+    NOT_OFFERED,
+    PURE,
+    TESTS,
+    blanks,
+    is_blank,
+    lists,
+    numbers,
+    texts,
+)
 
 JINJA: dict[str, Callable[..., Any]] = JINJA_FILTERS
 NEEDED: dict[str, tuple[object, ...]] = {"replace": ("a", "b"), "map": ("lower",), "format": (None,)}
@@ -33,8 +43,11 @@ def evaluate(expression: str, **row: object) -> Any:
     return environment().compile_expression(expression, undefined_to_none=False)(**row)
 
 
-def test_examples() -> None:
-    assert doctest.testmod(filters).failed == 0
+@pytest.mark.parametrize("module", [blanks, lists, numbers, texts])
+def test_examples(module: ModuleType) -> None:
+    found = doctest.testmod(module)
+    assert found.attempted
+    assert not found.failed
 
 
 @pytest.mark.parametrize("name", FILTERS)
