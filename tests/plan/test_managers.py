@@ -23,8 +23,9 @@ def chart(workshop: Workshop) -> Workshop:
 def _sent(workshop: Workshop, made: Made) -> list[str]:
     """Keys and managers in the order in which they are sent: ``1>2``."""
     with workshop.database.read() as connection:
-        rows = [row for page in Queue(made.plan_id).pages(connection) for row in page.changes]
-    return [f"{row['key']}>{manager_of(orjson.loads(row['body']))}" for row in rows]
+        pages = list(Queue(workshop.database.vault, "people", made.plan_id).pages(connection))
+    people = [one for page in pages for one in page.operations]
+    return [f"{one.key}>{manager_of(orjson.loads(one.body))}" for one in people]
 
 
 def _plan(workshop: Workshop, *rows: str) -> list[str]:

@@ -71,7 +71,7 @@ def test_accepted_people_are_known_from_then_on(database: Database) -> None:
             Known(0, first.id, True, b"2" * 16, digest_user(b"{}"))
         ]
         pages = list(people.active(connection, [first.id, 10**6]))
-        assert pages == [[Person(first.id, "a", "xa", b"{}")]]
+        assert pages == [[Person(first.id, "a", "xa", b"{}", 0)]]
         assert list(People(database, "contractors").active(connection, [first.id])) == []
 
 

@@ -7,15 +7,14 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import orjson
 from sqlalchemy import Connection
 
 from scimport.codes import Code
-from scimport.digests import digest_name, digest_rows, digest_user
+from scimport.digests import digest_rows
 from scimport.errors import SourceError
 from scimport.model import Change, ChangeKind, PlanCounts, Problem, Severity, Status
 from scimport.plan.collisions import refuse_external_ids, refuse_user_names
-from scimport.plan.compare import deactivated, kind_of
+from scimport.plan.compare import deactivated, kind_of, minimal
 from scimport.plan.guards import SHOWN, AttributeCounts, Measure, Tally, measured
 from scimport.plan.managers import MANAGER, Managers, manager_of
 from scimport.plan.order import Order, split
@@ -27,6 +26,7 @@ from scimport.state.database import Database
 from scimport.state.people import Known, People, Person
 from scimport.state.plans import Staged
 from scimport.state.references import References, Waiting
+from scimport.state.vault import Values
 
 BATCH = 200
 """Rows that are read and looked up together."""
@@ -74,6 +74,7 @@ class PlanBuilder:
         self._pipeline, self._people = pipeline, People(database, pipeline)
         self._staging = Staging(database, pipeline, source.source)
         self._plans = self._staging.plans
+        self._vault = database.vault
         self._keys = frozenset(selection.keys)
         self._mapper = Mapper(source)
         self._batches = iter(source.source.batches(BATCH))
@@ -135,7 +136,7 @@ class PlanBuilder:
             rows, keys = [rows[n] for n in wanted], [keys[n] for n in wanted]
             positions = [positions[n] for n in wanted]
         self.read += len(rows)
-        digests = digest_rows(self._input.mapping.fingerprint, rows)
+        digests = digest_rows(self._input.mapping.fingerprint, rows, self._vault.digest_key)
         known: dict[int, Known] = {}
         same = bytearray(len(rows))
         again: list[Record] = []
@@ -210,7 +211,7 @@ class PlanBuilder:
             )
         if record.known is None:
             return self._joiner(record)
-        digest = digest_user(record.body)
+        digest = self._vault.digest(record.body)
         if same := record.known.user_digest == digest:
             self._unchanged += 1
             if not self._selection.full:
@@ -226,7 +227,7 @@ class PlanBuilder:
             record.digest,
             digest,
             record.body,
-            digest_name(record.user["userName"]),
+            self._vault.digest_name(record.user["userName"]),
             manager_of(record.user) if self._names_manager else "",
         )
 
@@ -244,7 +245,7 @@ class PlanBuilder:
             digest,
             b"",
             body,
-            digest_name(user["userName"]),
+            self._vault.digest_name(user["userName"]),
             manager_of(user) if self._names_manager else "",
         )
 
@@ -270,7 +271,7 @@ class PlanBuilder:
         known = {keys[found[0]]: Known._make(found) for found in self._people.lookup(connection, keys)}
         for record in records:
             first = staged.get(record.key) or self._unchanged_before(known[record.key], record.key)
-            if _is_same(first, record):
+            if self._is_same(first, record):
                 self._repeated += 1
                 self._tell(connection, record, Code.REPEATED_ROW, Severity.WARNING)
             elif self._input.duplicates == "last":
@@ -290,6 +291,14 @@ class PlanBuilder:
             person.user_digest,
             b"",
         )
+
+    def _is_same(self, first: Staged, record: Record) -> bool:
+        """Whether a record repeats an earlier one of its key: its row, or a row that makes the same user."""
+        if first.row_digest == record.digest:
+            return True
+        if first.body:
+            return first.body == record.body
+        return bool(record.body) and first.user_digest == self._vault.digest(record.body)
 
     def _uncount(self, connection: Connection, first: Staged) -> None:
         """The first record of a key does not count any more."""
@@ -388,13 +397,14 @@ class PlanBuilder:
     def _refuse_collisions(self, connection: Connection) -> None:
         if not self._is_key("externalId"):
             refuse_external_ids(self._staging, connection)
-        references = References(self._pipeline, self.plan_id)
+        references = References(self._vault, self._pipeline, self.plan_id)
         refuse_user_names(self._staging, connection, references, nobody_known=not self._seen)
 
     def _settle_managers(self, connection: Connection) -> Order:
         """Whom to send, in order, when it is known what becomes of managers who are not known."""
-        references = References(self._pipeline, self.plan_id)
+        references = References(self._vault, self._pipeline, self.plan_id)
         managers = Managers(
+            self._vault,
             self._staging,
             self._people,
             self._input.unresolved_manager,
@@ -437,14 +447,13 @@ class PlanBuilder:
         leaver = Change(person.key, ChangeKind.LEAVER, Status.REPORTED, person.external_id, active=False)
         if self._input.leavers == "report":
             return leaver
-        user = deactivated(person.body)
-        body = orjson.dumps(user)
+        known = self._vault.values is not Values.DIGEST
+        body = deactivated(person.body) if known else minimal(person.external_id)
         return leaver._replace(
             status=Status.PLANNED,
             body=body,
-            user_digest=digest_user(body),
-            name_digest=digest_name(user["userName"]),
-            manager=manager_of(user),
+            user_digest=self._vault.digest(body),
+            name_digest=person.name_digest,
         )
 
     def _counts(self) -> PlanCounts:
@@ -478,15 +487,6 @@ def _staged(one: Change) -> Staged:
     return Staged(
         one.key, one.kind, one.status, one.active, one.position, one.row_digest, one.user_digest, one.body
     )
-
-
-def _is_same(first: Staged, record: Record) -> bool:
-    """Whether a record repeats an earlier one of its key: the same row, or a row that makes the same user."""
-    if first.row_digest == record.digest:
-        return True
-    if first.body:
-        return first.body == record.body
-    return bool(record.body) and first.user_digest == digest_user(record.body)
 
 
 _REPEATS = {

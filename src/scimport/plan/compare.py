@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import orjson
 
+from scimport.mappings.attributes import CORE_URN
 from scimport.model import ChangeKind
 from scimport.state.people import Known
 
@@ -22,11 +21,19 @@ def kind_of(known: Known | None, *, active: bool) -> ChangeKind:
     return ChangeKind.LEAVER if known.active and not active else ChangeKind.MOVER
 
 
-def deactivated(body: bytes) -> dict[str, Any]:
+def deactivated(body: bytes) -> bytes:
     """The last full record of a person with ``active`` false: everything else stays as it was.
 
     A full record is sent, since an endpoint that lets nulls flow clears what is left out (entra-facts 2.9).
     """
-    user: dict[str, Any] = orjson.loads(body)
+    user = orjson.loads(body)
     user["active"] = False
-    return user
+    return orjson.dumps(user)
+
+
+def minimal(external_id: str) -> bytes:
+    """A leaver whose values are not known any more: the account by ``externalId``, and ``active`` false.
+
+    What is left out stays as it is in the directory, unless the app lets nulls flow (entra-facts 2.9).
+    """
+    return orjson.dumps({"schemas": [CORE_URN], "externalId": external_id, "active": False})

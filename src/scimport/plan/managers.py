@@ -16,7 +16,6 @@ import orjson
 from sqlalchemy import Connection
 
 from scimport.codes import Code
-from scimport.digests import digest_user
 from scimport.mappings.attributes import ENTERPRISE_URN
 from scimport.model import Change, ChangeKind, Problem, Severity, Status
 from scimport.plan.order import Order
@@ -24,6 +23,7 @@ from scimport.plan.records import MAX_KEY
 from scimport.plan.staging import Staging
 from scimport.state.people import People
 from scimport.state.references import References, Report, Waiting
+from scimport.state.vault import Values, Vault
 
 MANAGER = "enterprise.manager.value"
 
@@ -80,6 +80,7 @@ class Managers:
     """Settles what becomes of references to managers, when everything else of a plan is staged.
 
     Args:
+        vault: Of the state.
         staging: What is staged.
         people: The people of the pipeline.
         policy: What becomes of people whose manager is not known.
@@ -88,9 +89,16 @@ class Managers:
     """
 
     def __init__(
-        self, staging: Staging, people: People, policy: Policy, cleared: Sequence[str], *, full: bool
+        self,
+        vault: Vault,
+        staging: Staging,
+        people: People,
+        policy: Policy,
+        cleared: Sequence[str],
+        *,
+        full: bool,
     ) -> None:
-        self._staging, self._people, self._policy = staging, people, policy
+        self._vault, self._staging, self._people, self._policy = vault, staging, people, policy
         self._cleared, self._full = frozenset(cleared), full
 
     def send_again(
@@ -112,9 +120,29 @@ class Managers:
         unchanged = 0
         for page in references.waiting(connection):
             found = [(one, position) for one in page if (position := position_of(one)) is not None]
-            self._staging.put(connection, [_again(one, position) for one, position in found])
+            if self._vault.values is Values.DIGEST:
+                # What was accepted is not known any more: the rows must be mapped again, in the next run.
+                self._people.compare_again(connection, [one.person_id for one, _ in found])
+                continue
+            self._staging.put(connection, [self._again(one, position) for one, position in found])
             unchanged += sum(position >= 0 for _, position in found)
         return unchanged
+
+    def _again(self, one: Waiting, position: int) -> Change:
+        body = with_manager(one.body, one.manager)
+        return Change(
+            one.key,
+            ChangeKind.MOVER,
+            Status.PLANNED,
+            one.external_id,
+            one.active,
+            position,
+            one.row_digest,
+            self._vault.digest(body),
+            body,
+            one.name_digest,
+            one.manager,
+        )
 
     def settle(self, connection: Connection, references: References, *, nobody_known: bool) -> Settled:
         """Apply the policy, break circles, and find the order."""
@@ -149,13 +177,13 @@ class Managers:
         others: list[tuple[Report, bytes, bytes]] = []
         for one in page:
             body = without_manager(one.body, self._cleared)
-            digest = digest_user(body)
+            digest = self._vault.digest(body)
             if digest == one.accepted_digest and not self._full:
                 same.append(one)
             else:
                 others.append((one, body, digest))
         self._keep_unchanged(connection, same)
-        references.rewrite(connection, [(one.change_id, body, digest) for one, body, digest in others])
+        references.rewrite(connection, others)
         for one, _, _ in others:
             self._staging.tell(connection, one.position, one.key, (_problem(one, Severity.WARNING),))
         return same
@@ -178,23 +206,6 @@ class Managers:
             keys = [reports[person].key for person in (*circle[start:], *circle[: start + 1])]
             one = reports[first]
             self._staging.tell(connection, one.position, one.key, (_circle(keys),))
-
-
-def _again(one: Waiting, position: int) -> Change:
-    body = with_manager(one.body, one.manager)
-    return Change(
-        one.key,
-        ChangeKind.MOVER,
-        Status.PLANNED,
-        one.external_id,
-        one.active,
-        position,
-        one.row_digest,
-        digest_user(body),
-        body,
-        one.name_digest,
-        one.manager,
-    )
 
 
 def _problem(one: Report, severity: Severity) -> Problem:

@@ -14,7 +14,6 @@ from typing import Any
 
 from sqlalchemy import (
     Connection,
-    RowMapping,
     Select,
     Table,
     UpdateBase,
@@ -31,7 +30,6 @@ from sqlalchemy.dialects import mysql, postgresql, sqlite
 
 from scimport.apps.outbox import Delivery, DeliveryResult, Operation, Wait
 from scimport.codes import Code
-from scimport.digests import digest_user
 from scimport.errors import BudgetError
 from scimport.model import ChangeKind, DeliveryCounts, Problem, Status
 from scimport.state import schema
@@ -39,6 +37,7 @@ from scimport.state.database import Database
 from scimport.state.plans import Plans
 from scimport.state.queue import Queue
 from scimport.state.schema import awaited_manager, change, pace, person, person_user, plan, problem
+from scimport.state.vault import Values
 
 DAY = 86_400.0
 LOST_AFTER = 120.0
@@ -86,10 +85,11 @@ class StateOutbox:
     def __init__(self, database: Database, pipeline: str, plan_id: str, limits: Limits) -> None:
         self._database = database
         self._pipeline = pipeline
+        self._vault = database.vault
         self._plans = Plans(database, pipeline)
         self._plan_id = plan_id
         self._limits = limits
-        self._queue = Queue(plan_id)
+        self._queue = Queue(database.vault, pipeline, plan_id)
         self._page = 0
         self._settled = threading.Condition()
         self._waiting: deque[tuple[int, Operation]] = deque()
@@ -205,11 +205,18 @@ class StateOutbox:
 
     def _accept(self, connection: Connection, delivery: Delivery, now: float) -> None:
         ids = [one.change_id for one in delivery.operations]
+        values = {"status": Status.ACCEPTED.value, "delivery_id": delivery.id}
+        accepted = update(change).where(change.c.id == bindparam("change_id"))
+        vault, digest, rest = self._vault, self._vault.digest, self._vault.rest
+        rows: list[dict[str, Any]] = [
+            {"change_id": one.change_id, "user_digest": digest(one.body)} for one in delivery.operations
+        ]
+        if vault.values is Values.DIGEST:
+            # Sent: from here on the values are not needed any more.
+            for row, one in zip(rows, delivery.operations, strict=True):
+                row["body"] = rest(self._pipeline, one.key, one.body)
         connection.execute(
-            update(change)
-            .where(change.c.id == bindparam("change_id"))
-            .values(status=Status.ACCEPTED.value, delivery_id=delivery.id, user_digest=bindparam("digest")),
-            [{"change_id": one.change_id, "digest": digest_user(one.body)} for one in delivery.operations],
+            accepted.values(values | {name: bindparam(name) for name in rows[0] if name != "change_id"}), rows
         )
         known, new, users = self._acknowledge
         connection.execute(known, {"ids": ids, "at": now, "by": delivery.id})
@@ -253,7 +260,7 @@ class StateOutbox:
             page = self._queue.after(connection, self._page)
         if page is not None:
             self._page = page.number
-            self._waiting.extend((page.wave, operation_of(row)) for row in page.changes)
+            self._waiting.extend((page.wave, one) for one in page.operations)
         return page is not None
 
     def _wait(self, connection: Connection, now: float) -> float:
@@ -313,11 +320,6 @@ def _close_lost(connection: Connection, plan_id: str, now: float) -> None:
     connection.execute(
         update(schema.delivery).where(*lost).values(ended_at=now, result=DeliveryResult.FAILED.value)
     )
-
-
-def operation_of(row: RowMapping) -> Operation:
-    """A planned change as it is sent."""
-    return Operation(row["id"], row["key"], bytes(row["body"]))
 
 
 def _acknowledgement(dialect: str) -> tuple[UpdateBase, UpdateBase, UpdateBase]:

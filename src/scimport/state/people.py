@@ -48,6 +48,7 @@ class Person(NamedTuple):
     key: str
     external_id: str
     body: bytes
+    name_digest: int
 
 
 class People:
@@ -61,6 +62,7 @@ class People:
     def __init__(self, database: Database, pipeline: str) -> None:
         self._database = database
         self._pipeline = pipeline
+        self._vault = database.vault
 
     def lookup(self, connection: Connection, keys: Sequence[str]) -> list[Found]:
         """Find those of ``keys`` that are known: the fields of :class:`Known`, in any order."""
@@ -97,14 +99,21 @@ class People:
             )
             connection.execute(statement, [{"person_id": n, "digest": digest} for n, digest in digests])
 
+    def compare_again(self, connection: Connection, ids: Sequence[int]) -> None:
+        """People are sent again with the next plan that finds them in the source, changed or not."""
+        never = {"row_digest": b"", "user_digest": b""}
+        connection.execute(update(person).where(person.c.id.in_(ids)).values(never))
+
     def active(self, connection: Connection, ids: Sequence[int], size: int = 500) -> Iterator[list[Person]]:
         """Those of ``ids`` who are of this pipeline and were last acknowledged as active, in pages."""
-        columns = (person.c.id, person.c.key, person.c.external_id, person_user.c.body)
+        columns = (person.c.id, person.c.key, person.c.external_id, person_user.c.body, person.c.name_digest)
         joined = select(*columns).join(person_user, person_user.c.person_id == person.c.id)
         query = joined.where(person.c.pipeline == self._pipeline, person.c.active).order_by(person.c.id)
         for start in range(0, len(ids), size):
             page = connection.execute(query.where(person.c.id.in_(ids[start : start + size])))
-            if people := [Person(row[0], row[1], row[2], bytes(row[3])) for row in page]:
+            if people := [
+                Person(row[0], row[1], row[2], self._open(row[1], bytes(row[3])), row[4]) for row in page
+            ]:
                 yield people
 
     def count(self, connection: Connection) -> tuple[int, int]:
@@ -113,3 +122,6 @@ class People:
         query = select(func.count(), active).where(person.c.pipeline == self._pipeline)
         row = connection.execute(query).one()
         return int(row[0]), int(row[1])
+
+    def _open(self, key: str, body: bytes) -> bytes:
+        return self._vault.open(self._pipeline, key, body)

@@ -6,10 +6,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, RowMapping, and_, delete, func, insert, select
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, select
 
+from scimport.apps.outbox import Operation
 from scimport.model import Status
 from scimport.state.schema import change, queue
+from scimport.state.vault import Vault
 
 PAGE = 500
 """Changes of a page."""
@@ -21,23 +23,25 @@ class Page(NamedTuple):
     Attributes:
         number: Counted from 1 over the plan.
         wave: What must have been accepted before: all of the waves with a smaller number.
-        changes: Rows of the state's table ``change``, as far as they are still to be sent.
+        operations: The people in it who are still to be sent.
     """
 
     number: int
     wave: int
-    changes: list[RowMapping]
+    operations: list[Operation]
 
 
 class Queue:
     """The order of one plan.
 
     Args:
-        plan_id: The plan.
+        vault: Of the state.
+        pipeline: Name of the pipeline.
+        plan_id: Its plan.
     """
 
-    def __init__(self, plan_id: str) -> None:
-        self._plan_id = plan_id
+    def __init__(self, vault: Vault, pipeline: str, plan_id: str) -> None:
+        self._vault, self._pipeline, self._plan_id = vault, pipeline, plan_id
 
     def keep(self, connection: Connection, waves: Iterable[Sequence[int]]) -> None:
         """Keep the order, in the place of any other: ids of changes, wave by wave."""
@@ -62,9 +66,14 @@ class Queue:
         if row is None:
             return None
         ids = orjson.loads(row.changes)
-        planned = select(change).where(change.c.id.in_(ids), change.c.status == Status.PLANNED.value)
-        found = {one["id"]: one for one in connection.execute(planned).mappings()}
-        return Page(row.number, row.wave, [found[one] for one in ids if one in found])
+        planned = select(change.c.id, change.c.key, change.c.body).where(
+            change.c.id.in_(ids), change.c.status == Status.PLANNED.value
+        )
+        found = {number: (key, bytes(body)) for number, key, body in connection.execute(planned)}
+        there = ((one, *found[one]) for one in ids if one in found)
+        opened, name = self._vault.open, self._pipeline
+        operations = [Operation(number, key, opened(name, key, body)) for number, key, body in there]
+        return Page(row.number, row.wave, operations)
 
     def pages(self, connection: Connection) -> Iterator[Page]:
         """All pages."""

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, and_, bindparam, exists, literal, or_, select
 from scimport.model import Status
 from scimport.state.queue import planned_in_order
 from scimport.state.schema import awaited_manager, change, person, person_user
+from scimport.state.vault import Vault
 
 _PAGE = 500
 
@@ -77,12 +78,13 @@ class References:
     """The people of one plan, beside everybody who is known.
 
     Args:
+        vault: Of the state.
         pipeline: Name of the pipeline.
         plan_id: Its plan.
     """
 
-    def __init__(self, pipeline: str, plan_id: str) -> None:
-        self._pipeline = pipeline
+    def __init__(self, vault: Vault, pipeline: str, plan_id: str) -> None:
+        self._vault, self._pipeline = vault, pipeline
         self._planned = and_(change.c.plan_id == plan_id, change.c.status == Status.PLANNED.value)
         self._plan_id = plan_id
 
@@ -106,14 +108,18 @@ class References:
         query = joined.where(change.c.manager != "").order_by(change.c.id)
         for start in range(0, len(change_ids), _PAGE):
             page = connection.execute(query.where(change.c.id.in_(change_ids[start : start + _PAGE])))
-            yield [_report(row) for row in page]
+            yield [self._report(row) for row in page]
 
-    def rewrite(self, connection: Connection, users: Sequence[tuple[int, bytes, bytes]]) -> None:
-        """Send other users: by id of their change, as JSON, with their digest."""
+    def rewrite(self, connection: Connection, users: Sequence[tuple[Report, bytes, bytes]]) -> None:
+        """Send other users: of whom, as JSON, with their digest."""
         if users:
             other = update(change).where(change.c.id == bindparam("of_change"))
             statement = other.values(body=bindparam("as_json"), user_digest=bindparam("digest"))
-            rows = [{"of_change": one[0], "as_json": one[1], "digest": one[2]} for one in users]
+            seal, name = self._vault.seal, self._pipeline
+            rows = [
+                {"of_change": one.change_id, "as_json": seal(name, one.key, body), "digest": digest}
+                for one, body, digest in users
+            ]
             connection.execute(statement, rows)
 
     def waiting(self, connection: Connection) -> Iterator[list[Waiting]]:
@@ -139,7 +145,7 @@ class References:
             .limit(_PAGE)
         )
         last = 0
-        while page := [_waiting(row) for row in connection.execute(query, {"last": last})]:
+        while page := [self._waiting(row) for row in connection.execute(query, {"last": last})]:
             last = page[-1].person_id
             yield page
 
@@ -177,11 +183,11 @@ class References:
         found = [Taken(*row) for row in connection.execute(query)]
         return list({one.key: one for one in found}.values())
 
+    def _report(self, row: Any) -> Report:
+        accepted = None if row[6] is None else bytes(row[6])
+        body = self._vault.open(self._pipeline, row[1], bytes(row[4]))
+        return Report(row[0], row[1], row[2], row[3], body, row[5], accepted)
 
-def _report(row: Any) -> Report:
-    accepted = None if row[6] is None else bytes(row[6])
-    return Report(row[0], row[1], row[2], row[3], bytes(row[4]), row[5], accepted)
-
-
-def _waiting(row: Any) -> Waiting:
-    return Waiting(row[0], row[1], row[2], row[3], bytes(row[4]), row[5], bytes(row[6]), row[7])
+    def _waiting(self, row: Any) -> Waiting:
+        body = self._vault.open(self._pipeline, row[1], bytes(row[6]))
+        return Waiting(row[0], row[1], row[2], row[3], bytes(row[4]), row[5], body, row[7])

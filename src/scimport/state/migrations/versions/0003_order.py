@@ -7,8 +7,8 @@ from sqlalchemy.dialects import mysql
 
 from scimport.digests import digest_name
 
-revision = "0002"
-down_revision = "0001"
+revision = "0003"
+down_revision = "0002"
 branch_labels = None
 depends_on = None
 
@@ -66,8 +66,11 @@ def _digest_names() -> None:
     page = page.order_by(users.c.person_id).limit(500)
     while rows := connection.execute(page, {"last": last}).all():
         last = rows[-1].person_id
-        names = [(row.person_id, orjson.loads(bytes(row.body))["userName"]) for row in rows]
-        connection.execute(store, [{"of": number, "name": digest_name(name)} for number, name in names])
+        bodies = [(row.person_id, bytes(row.body)) for row in rows]
+        # What is sealed has its name's digest when it is sent again.
+        names = [(number, orjson.loads(body)["userName"]) for number, body in bodies if body.startswith(b"{")]
+        if names:
+            connection.execute(store, [{"of": number, "name": digest_name(name)} for number, name in names])
 
 
 def _queue_plans() -> None:
