@@ -38,6 +38,7 @@ class Input:
         extent: Whether the source holds everybody, or only changes.
         leavers: What becomes of people who are no longer in a full source.
         unresolved_manager: What becomes of people whose manager is not known.
+        warnings: What has changed about the source's columns; complete when all rows have been read.
     """
 
     source: Source
@@ -50,6 +51,7 @@ class Input:
     extent: Literal["full", "changes"] = "full"
     leavers: Literal["deactivate", "report", "ignore"] = "report"
     unresolved_manager: Literal["send", "omit", "reject"] = "omit"
+    warnings: Sequence[Problem] = ()
 
 
 class Row(NamedTuple):
