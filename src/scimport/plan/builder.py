@@ -26,6 +26,7 @@ from scimport.state.database import Database
 from scimport.state.people import Known, People, Person
 from scimport.state.plans import Staged
 from scimport.state.references import References, Waiting
+from scimport.state.retries import Retries
 from scimport.state.vault import Values
 
 BATCH = 200
@@ -49,11 +50,14 @@ class Selection:
         full: Send everybody, changed or not.
         limit: Send this many people at most; the rest is for the next run.
         keys: Consider these keys alone; empty for all.
+        again: The keys are of people who were accepted and have not arrived: they are sent once more, who has
+            left too, and each time is counted.
     """
 
     full: bool = False
     limit: int | None = None
     keys: Collection[str] = field(default_factory=frozenset)
+    again: bool = False
 
 
 class PlanBuilder:
@@ -117,6 +121,8 @@ class PlanBuilder:
             if self._input.extent == "full" and self._input.leavers != "ignore":
                 self._stage_leavers(connection)
             waves = list(self._settle_managers(connection).waves())
+            if self._selection.again:
+                Retries(self._pipeline).count_attempts(connection, self.plan_id)
             counts = self._counts()
             if self._selection.limit is not None:
                 waves, surplus = split(waves, self._selection.limit)
@@ -440,7 +446,7 @@ class PlanBuilder:
         if self._keys:
             chosen = {found[1] for found in self._people.lookup(connection, sorted(self._keys))}
             unseen = [number for number in unseen if number in chosen]
-        for page in self._people.active(connection, unseen):
+        for page in self._people.listed(connection, unseen, inactive=self._selection.again):
             self._missing += len(page)
             self._staging.put(connection, [self._leaver(person) for person in page])
 

@@ -48,6 +48,7 @@ person = Table(
     Column("user_digest", LargeBinary(16), nullable=False),
     Column("acknowledged_at", Double, nullable=False),
     Column("delivery_id", BigInteger, nullable=False),
+    Column("attempt", Integer, nullable=False, server_default="1", comment="how often it was sent as it is"),
     Column("name_digest", BigInteger, nullable=False, server_default="0", comment="of userName; 0: none"),
     UniqueConstraint("pipeline", "key"),
     # Entries of the provisioning log, and reports, name people by externalId.
@@ -118,6 +119,7 @@ change = Table(
     Column("user_digest", LargeBinary(16), nullable=False),
     Column("body", _Body, nullable=False),
     Column("delivery_id", BigInteger),
+    Column("attempt", Integer, nullable=False, server_default="1", comment="how often it is sent as it is"),
     Column("name_digest", BigInteger, nullable=False, server_default="0", comment="of userName; 0: none"),
     Column("manager", _Key, nullable=False, server_default="", comment="externalId; empty: none is named"),
     UniqueConstraint("plan_id", "key"),
