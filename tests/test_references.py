@@ -46,14 +46,19 @@ def site(tmp_path: Path, sandbox: Sandbox) -> Site:
     return site
 
 
-def _managers(site: Site) -> dict[str, str]:
-    """externalId of each person's manager, as the directory has resolved it; empty for none."""
+def _users(site: Site) -> list[dict[str, Any]]:
     url = f"{site.base_url}/sandbox/apps/{site.apps['staff']['jobId']}/users"
     users: list[dict[str, Any]] = []
     after = ""
     while page := httpx.get(url, params={"top": 500, "after": after}).json()["value"]:
         users += page
         after = page[-1]["externalId"]
+    return users
+
+
+def _managers(site: Site) -> dict[str, str]:
+    """externalId of each person's manager, as the directory has resolved it; empty for none."""
+    users = _users(site)
     by_id = {one["id"]: one["externalId"] for one in users} | {None: ""}
     return {one["externalId"]: by_id[one["attributes"].get("manager")] for one in users}
 
@@ -132,3 +137,22 @@ def test_when_the_calls_run_out_what_matters_most_was_sent(
     assert not any(accounts[str(key)][1] for key, _, _ in leavers)
     assert all(str(key) in accounts for key, _, _ in joiners)
     assert not any(_managers(site).values())
+
+
+def test_people_of_one_name_get_accounts_with_numbered_names(site: Site) -> None:
+    text = CHART.replace('"{{ id }}@acme.example"', "\"{{ 'ann' | unique }}@acme.example\"")
+    (site.root / "mappings" / "people.yml").write_text(text)
+    people = [(f"{n:02}", "", "A") for n in range(70)]
+    site.people("staff", people)
+    assert site.run("staff", limit=60).delivery.accepted == 60
+    random.Random(5).shuffle(people)
+    site.people("staff", people)
+    assert site.run("staff").plan.joiners == 10
+    assert site.run("staff", full=True).delivery.accepted == 70
+    # The directory has a domain of its own.
+    names = {
+        str(one["externalId"]): one["attributes"]["userPrincipalName"].partition("@")[0]
+        for one in _users(site)
+    }
+    assert [names[key] for key in ("00", "01", "59")] == ["ann", "ann2", "ann60"]
+    assert len(set(names.values())) == 70

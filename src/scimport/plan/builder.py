@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection
@@ -17,8 +18,9 @@ from scimport.plan.collisions import refuse_external_ids, refuse_user_names
 from scimport.plan.compare import deactivated, kind_of, minimal
 from scimport.plan.guards import SHOWN, AttributeCounts, Measure, Tally, measured
 from scimport.plan.managers import MANAGER, Managers, manager_of
+from scimport.plan.numbering import Numbering
 from scimport.plan.order import Order, split
-from scimport.plan.records import MAX_KEY, Input, Mapper, Record, Row, key_texts
+from scimport.plan.records import MAX_KEY, Input, Mapper, Record, Row, Settle, key_texts
 from scimport.plan.seen import Seen
 from scimport.plan.staging import Staging
 from scimport.sources.base import Batch
@@ -89,6 +91,7 @@ class PlanBuilder:
             self._seen = Seen(*self._people.id_range(connection))
             self._staging.begin(connection)
             self.plan_id = self._staging.plan_id
+        self._numbering = Numbering(self._vault, pipeline, self.plan_id)
 
     def step(self, records: int) -> bool:
         """Take in about ``records`` more records; returns whether there may be more.
@@ -160,11 +163,14 @@ class PlanBuilder:
         changed = [Row(keys[n], positions[n], digests[n], known.get(n), rows[n]) for n in _zeros(same)]
         for start in range(0, len(changed), SLICE):
             part = changed[start : start + SLICE]
-            records = self._mapper.records(part)
+            records = self._mapper.records(part, self._settler(connection))
             self._out_of_scope += len(part) - len(records)
             again += self._stage(connection, records)
         if again:
             self._resolve(connection, sorted(again, key=lambda record: record.position))
+
+    def _settler(self, connection: Connection) -> Settle | None:
+        return partial(self._numbering.settle, connection) if self._input.mapping.marks else None
 
     # new and changed records
 

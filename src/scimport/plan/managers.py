@@ -219,5 +219,5 @@ def _problem(one: Report, severity: Severity) -> Problem:
 def _circle(keys: Sequence[str]) -> Problem:
     shown = " -> ".join(keys) if len(keys) <= _SHOWN else f"{' -> '.join(keys[:_SHOWN])} -> ..."
     message = f"people manage each other in a circle of {len(keys) - 1}: {shown}"
-    hint = "Correct the source. The first one is sent before his or her manager, and again with the next run."
+    hint = "Correct the source. The first one is sent before his or her manager, and again if need be."
     return Problem(Code.MANAGER_CYCLE, message, Severity.WARNING, hint, field=MANAGER)

@@ -32,7 +32,7 @@ from scimport.apps.outbox import Delivery, DeliveryResult, Operation, Wait
 from scimport.codes import Code
 from scimport.errors import BudgetError
 from scimport.model import ChangeKind, DeliveryCounts, Problem, Status
-from scimport.state import schema
+from scimport.state import allocations, schema
 from scimport.state.database import Database
 from scimport.state.plans import Plans
 from scimport.state.queue import Queue
@@ -223,6 +223,8 @@ class StateOutbox:
         connection.execute(new, {"ids": ids, "at": now, "by": delivery.id})
         connection.execute(users, {"ids": ids})
         self._await_managers(connection, ids)
+        keys = [one.key for one in delivery.operations]
+        allocations.accept(connection, self._pipeline, self._plan_id, keys)
 
     def _await_managers(self, connection: Connection, ids: Sequence[int]) -> None:
         """Note who was accepted before the manager whom the record names: the endpoint leaves that empty."""

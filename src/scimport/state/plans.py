@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, and_, delete, func
 
 from scimport.codes import Code
 from scimport.model import Change, ChangeKind, PlanCounts, Problem, Severity, Status
-from scimport.state import schema
+from scimport.state import allocations, schema
 from scimport.state.database import Database
 from scimport.state.queue import Queue
 from scimport.state.schema import change, delivery, person, person_user, plan, problem
@@ -85,6 +85,7 @@ class Plans:
         """Begin a plan; returns its id. Unfinished business of earlier, never applied plans is discarded."""
         now = self._database.now(connection)
         self._discard(connection)
+        allocations.drop_unused(connection, self._pipeline)
         plan_id = new_id("p", now)
         row = {
             "id": plan_id,

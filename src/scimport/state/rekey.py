@@ -16,7 +16,7 @@ from scimport.model import Problem
 from scimport.state import keyring, locks
 from scimport.state.database import Database
 from scimport.state.plans import PlanState
-from scimport.state.schema import change, person, person_user, plan, problem
+from scimport.state.schema import allocation, change, person, person_user, plan, problem
 from scimport.state.vault import Keeping, Values, Vault
 
 PAGE = 500
@@ -83,7 +83,7 @@ def _rekeyed(database: Database, keeping: Keeping) -> Rekeyed:
             hint = f'Finish that first: say state.values = "{following.values}" in scimport.toml.'
             raise StateError(Problem(Code.STATE_VALUES, message, hint=hint))
     conversion = _Conversion(database, old, following.vault(keeping.keys))
-    rows = conversion.people() + conversion.changes() + conversion.problems()
+    rows = conversion.people() + conversion.changes() + conversion.allocations() + conversion.problems()
     with database.write() as connection:
         keyring.promote(connection, following)
     database.compact()
@@ -154,6 +154,23 @@ class _Conversion:
             return len(rows)
 
         return self._pages(query, change.c.id, convert)
+
+    def allocations(self) -> int:
+        """Convert values that were allotted to people."""
+        query = select(allocation.c.id, allocation.c.pipeline, allocation.c.key, allocation.c.value)
+
+        def convert(connection: Connection, page: Sequence[Any]) -> int:
+            rows = []
+            for number, pipeline, key, stored in page:
+                if self._is_done(bytes(stored)):
+                    continue
+                text = self._old.open(pipeline, key, bytes(stored))
+                digest = self._new.digest_name(text.decode().replace("\0", ""))
+                rows.append({"of": number, "value": self._new.seal(pipeline, key, text), "digest": digest})
+            _write(connection, allocation, allocation.c.id, rows)
+            return len(rows)
+
+        return self._pages(query, allocation.c.id, convert)
 
     def problems(self) -> int:
         """Convert the values that problems name."""

@@ -72,6 +72,22 @@ awaited_manager = Table(
     Column("external_id", _Key, nullable=False, comment="of the manager"),
 )
 
+allocation = Table(
+    "allocation",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("pipeline", _Key, nullable=False),
+    Column("key", _Key, nullable=False),
+    Column("pool", String(255), nullable=False, comment="where nobody else may have the value"),
+    Column(
+        "plan_id", _Key, nullable=False, comment="whose value it is until the person is accepted; else empty"
+    ),
+    Column("digest", BigInteger, nullable=False, comment="of the whole text"),
+    Column("value", _Body, nullable=False, comment="text before the value, the value, text behind it"),
+    Index("ix_allocation_pipeline_key", "pipeline", "key"),
+    Index("ix_allocation_pipeline_digest", "pipeline", "digest"),
+)
+
 # Apart from the people too. The outcome of an earlier delivery than the person's last says nothing of that.
 outcome = Table(
     "outcome",
