@@ -32,7 +32,12 @@ def test_open_shows_the_sandbox_that_runs_already(
     sample: Path, scimport: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened: list[str] = []
-    monkeypatch.setattr("webbrowser.open", lambda url: not opened.append(url))
+
+    def browse(url: str) -> bool:
+        opened.append(url)
+        return True
+
+    monkeypatch.setattr("webbrowser.open", browse)
     with run_sandbox(sample / ".scimport" / "sandbox") as sandbox, _announced(sandbox):
         result = scimport("sandbox", "--open", "--json")
     assert (result.code, result.json["url"], opened) == (0, sandbox.base_url, [sandbox.base_url])
