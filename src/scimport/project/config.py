@@ -281,9 +281,17 @@ class PipelineConfig(Config):
         default="report",
         description="People missing from a full source: sent with active false, reported, or ignored.",
     )
+    unresolved_manager: Literal["send", "omit", "reject"] = Field(
+        default="omit",
+        description="People whose manager is not known: sent as they are, sent without, or refused.",
+    )
     confirm_within: Duration = Field(
         default=5400.0,
         description="How long after its delivery a person may stay out of the provisioning log: 90m, 2h.",
+    )
+    max_rejected: Count = Field(
+        default=0,
+        description="People of a run whom the endpoint may reject before it counts as degraded, exit 4.",
     )
     max_attempts: Annotated[Count, Field(ge=1)] = Field(
         default=3,
