@@ -46,7 +46,7 @@ from scimport.mappings.mapping import _reason
 from scimport.mappings.template import MappingEnvironment, compile_probes
 from scimport.mappings.values import join, part
 from scimport.plan.guards import allowed
-from scimport.project import Project, config
+from scimport.project import Project, cases, config
 from scimport.sandbox.faults import Expiry, Failure, Faults, Latency, Strike, Throttling
 from scimport.sandbox.settings import Settings
 
@@ -418,6 +418,7 @@ _FILES = (
     config.CsvSourceConfig,
     config.SqlSourceConfig,
     config.MappingConfig,
+    cases.CasesConfig,
     config.PipelineConfig,
     config.SettingsConfig,
 )

@@ -63,7 +63,7 @@ def preview_record(source: Input, wanted: str | int) -> Preview:
         UsageError: There is no such record.
         SourceError: The source cannot be read as far as the record.
     """
-    cells, position = _find(source, wanted)
+    cells, position = find_record(source, wanted)
     if source.trim:
         cells = {name: cell.strip() if isinstance(cell, str) else cell for name, cell in cells.items()}
     values = [cells[name] for name in source.mapping.columns]
@@ -90,7 +90,8 @@ def preview_record(source: Input, wanted: str | int) -> Preview:
     return Preview(str(place), cells, explained.in_scope, attributes, made, known)
 
 
-def _find(source: Input, wanted: str | int) -> tuple[dict[str, Any], int]:
+def find_record(source: Input, wanted: str | int) -> tuple[dict[str, Any], int]:
+    """The cells of a record by column, and its position; see :func:`preview_record`."""
     columns = source.source.columns
     at = columns.index(source.key)
     number = 0

@@ -23,6 +23,7 @@ from scimport.cli import (
     schema,
     serve,
     status,
+    test,
     trace,
 )
 from scimport.cli.output import Output, problem_document
@@ -36,7 +37,23 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for module in (check, preview, run, plans, confirm, trace, status, capacity, problems, serve, schema, init):
+_COMMANDS = (
+    check,
+    preview,
+    test,
+    run,
+    plans,
+    confirm,
+    trace,
+    status,
+    capacity,
+    problems,
+    serve,
+    schema,
+    init,
+)
+
+for module in _COMMANDS:
     module.register(app)
 
 

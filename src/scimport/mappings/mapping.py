@@ -13,6 +13,7 @@ from jinja2.exceptions import SecurityError, UndefinedError
 from scimport.codes import Code
 from scimport.mappings.builder import Field, RequiredBlankError, field_value
 from scimport.mappings.compiler import TIMES, MappedLeaf, Parts, compile_parts
+from scimport.mappings.expression import Expression
 from scimport.mappings.scim import path_text
 from scimport.mappings.tree import Origin
 from scimport.mappings.values import ValueRefusedError
@@ -92,6 +93,12 @@ class Mapping:
         self.clear = tuple(path_text(path) for path in parts.clear)
         self.leaves = tuple(parts.leaves)
         self._parts = parts
+
+    @property
+    def expressions(self) -> tuple[Expression, ...]:
+        """The expressions of the leaves and of ``where``, parsed."""
+        condition = (self._parts.condition,) if self._parts.condition else ()
+        return (*(field.expression for field in self._parts.fields), *condition)
 
     def users(self, rows: Sequence[Sequence[object]]) -> list[Result]:
         """Makes users of rows; best some 50 at a time, which stay in the processor's cache.

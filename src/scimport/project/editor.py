@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
+from scimport.project.cases import CasesConfig
 from scimport.project.config import (
     CsvSourceConfig,
     MappingConfig,
@@ -28,17 +29,18 @@ class _Generator(GenerateJsonSchema):
 
 
 def editor_schemas() -> dict[str, dict[str, Any]]:
-    """Describe the three kinds of files.
+    """Describe the kinds of files.
 
     Returns:
-        JSON Schema (draft-07) by file name: ``source.schema.json``, ``mapping.schema.json`` and
-        ``pipeline.schema.json``. Every key has a description.
+        JSON Schema (draft-07) by file name: ``source.schema.json``, ``mapping.schema.json``,
+        ``tests.schema.json`` and ``pipeline.schema.json``. Every key has a description.
     """
     return {
         "source.schema.json": _schema(
             "A file in sources/", CsvSourceConfig, SqlSourceConfig, references=True
         ),
         "mapping.schema.json": _schema("A file in mappings/", MappingConfig),
+        "tests.schema.json": _schema("A file in mappings/tests/", CasesConfig),
         "pipeline.schema.json": _schema("A file in pipelines/", PipelineConfig, references=True),
     }
 
