@@ -22,6 +22,7 @@ user:
   meta_date: null
   enterprise: { department: "{{ Team }}" }
 """
+PIPELINE = "{ source: people, mapping: people, app: { target: entra-id, endpoint: sandbox } }"
 SOURCE = """
 kind: csv
 path: nowhere.csv
@@ -36,7 +37,7 @@ Try = Callable[..., tuple[Verdict, ...]]
 def run(tmp_path: Path) -> Try:
     """Runs tests of the mapping above; returns what each came to."""
     for name, text in {
-        "pipelines/people.yml": "{source: people, mapping: people, app: {target: entra-id, endpoint: sandbox}}",
+        "pipelines/people.yml": PIPELINE,
         "sources/people.yml": SOURCE,
         "mappings/people.yml": MAPPING,
     }.items():
