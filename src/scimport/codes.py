@@ -65,6 +65,19 @@ class Code(StrEnum):
     UNKNOWN_FILTER = "unknown-filter"
     BAD_SCHEMA = "bad-schema"
 
+    # Mappings: rules of `check` that can be switched off
+    ACTIVE_ON_BLANK = "active-on-blank"
+    FAILS_ON_BLANK = "fails-on-blank"
+    DATE_WITHOUT_TIME = "date-without-time"
+    IGNORED_TYPE = "ignored-type"
+    UNUSED_VAR = "unused-var"
+    OVERRIDDEN_VAR = "overridden-var"
+    HARD_CODED_DOMAIN = "hard-coded-domain"
+    UNMAPPED_ATTRIBUTE = "unmapped-attribute"
+    COLUMN_NOT_IN_CONTRACT = "column-not-in-contract"
+    UNUSED_COLUMN = "unused-column"
+    UNUSED_ALLOW = "unused-allow"
+
     # Guards
     GUARD_LEAVERS = "guard-leavers"
     GUARD_CHANGES = "guard-changes"

@@ -36,7 +36,7 @@ def run_tests(
         ),
     ] = None,
     word: Annotated[
-        str | None, typer.Option("-k", metavar="WORD", help="Only tests with this in their name.")
+        str | None, typer.Option("--match", "-k", metavar="WORD", help="Only tests with this in their name.")
     ] = None,
     create: Annotated[
         bool,

@@ -95,10 +95,14 @@ class Mapping:
         self._parts = parts
 
     @property
-    def expressions(self) -> tuple[Expression, ...]:
-        """The expressions of the leaves and of ``where``, parsed."""
-        condition = (self._parts.condition,) if self._parts.condition else ()
-        return (*(field.expression for field in self._parts.fields), *condition)
+    def fields(self) -> tuple[Field, ...]:
+        """The leaves that are no constants, in the order of the schema, with their parsed expressions."""
+        return tuple(self._parts.fields)
+
+    @property
+    def condition(self) -> Expression | None:
+        """The parsed expression of ``where``."""
+        return self._parts.condition
 
     def users(self, rows: Sequence[Sequence[object]]) -> list[Result]:
         """Makes users of rows; best some 50 at a time, which stay in the processor's cache.

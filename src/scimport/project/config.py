@@ -142,6 +142,16 @@ def query_file(query: str) -> str | None:
     return name if name.endswith(".sql") and len(name.split()) == 1 else None
 
 
+class AllowConfig(Config):
+    """A finding of ``scimport check`` that is meant to be so."""
+
+    rule: Text = Field(description="Name of the rule, such as hard-coded-domain.")
+    at: Text | None = Field(
+        default=None, description="Attribute, column or key that it is about; default: wherever it is found."
+    )
+    reason: Text = Field(description="Why it is right here, for whoever reads it next.")
+
+
 class MappingConfig(Config):
     """A mapping: how a row becomes a SCIM user."""
 
@@ -161,6 +171,9 @@ class MappingConfig(Config):
     )
     clear: tuple[Text, ...] = Field(
         default=(), description="Attributes sent as an explicit null when they are blank."
+    )
+    allow: tuple[AllowConfig, ...] = Field(
+        default=(), description="Findings of scimport check that are meant to be so, each with a reason."
     )
     user: dict[str, Any] = Field(
         default_factory=dict,

@@ -75,9 +75,14 @@ def create_case(project: Project, pipeline: str, key: str) -> tuple[str, int]:
 
 def _texts(bench: Bench) -> set[str]:
     """Texts that stand in the mapping's expressions."""
+    condition = bench.mapping.condition
+    expressions = [
+        *(field.expression for field in bench.mapping.fields),
+        *((condition,) if condition else ()),
+    ]
     return {
         node.value
-        for expression in bench.mapping.expressions
+        for expression in expressions
         for part in expression.parts
         for node in (part, *part.find_all(nodes.Const))
         if isinstance(node, nodes.Const) and isinstance(node.value, str)
