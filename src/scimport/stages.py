@@ -44,7 +44,7 @@ from scimport.plan.guards import stops
 from scimport.project import LoadedSource, Project
 from scimport.project.config import query_file
 from scimport.sources.base import source_state
-from scimport.state import Database, locks, runs
+from scimport.state import locks, open_state, runs
 from scimport.state.outbox import Limits, StateOutbox
 from scimport.state.people import People
 from scimport.state.plans import PLAN_LIFE, Plans, PlanState, Review, find_plan
@@ -113,7 +113,7 @@ class PipelineRun:
 
     def __enter__(self) -> Self:
         with ExitStack() as exits:
-            self._database = Database(self._project.state_url)
+            self._database = open_state(self._project)
             exits.callback(self._database.close)
             exits.enter_context(locks.hold(self._database, self.pipeline.name))
             self._plans = Plans(self._database, self.pipeline.name)
@@ -358,7 +358,7 @@ def _query(source: LoadedSource, root: Path) -> str:
 
 def unfinished(project: Project, name: str) -> str | None:
     """Id of the plan of a pipeline whose delivery was cut off, if there is one."""
-    database = Database(project.state_url)
+    database = open_state(project)
     try:
         with database.read() as connection:
             return Plans(database, project.pipeline(name).name).unfinished(connection)
@@ -377,9 +377,9 @@ def write_problems(path: Path, problems: Iterable[Problem], *, show_values: bool
     if first is None:
         return False
     path.parent.mkdir(parents=True, exist_ok=True)
-    names = [field.name for field in dataclasses.fields(Problem)]
+    names = [field.name for field in dataclasses.fields(Problem) if field.name != "keys"]
     with open(path, "w", encoding="utf-8", newline="", opener=_private) as file:
-        writer = csv.DictWriter(file, names)
+        writer = csv.DictWriter(file, names, extrasaction="ignore")
         writer.writeheader()
         for problem in itertools.chain([first], rows):
             masked = problem.value if show_values else "***" if problem.value else ""

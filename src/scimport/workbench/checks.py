@@ -47,6 +47,11 @@ def check_pipeline(project: Project, pipeline: Pipeline, *, opens: bool) -> Iter
     except ConfigError as error:
         yield from error.problems
         return
+    if pipeline.config.leavers == "deactivate" and project.state.values == "digest" and mapping.clear:
+        message = "leavers are sent without their values, which an app that lets nulls flow then clears"
+        hint = "Keep values (state.values: encrypt), or say `leavers: report`; see docs/privacy.md."
+        problem = pipeline.document.problem(Code.MINIMAL_LEAVERS, ("leavers",), message, hint)
+        yield replace(problem, severity=Severity.WARNING)
     chain = project.mapping_chain(pipeline.config.mapping)
     yield from findings(Subject(project, pipeline, source, chain, mapping))
 
