@@ -76,7 +76,7 @@ def compiled(
         ConfigError: The mapping is wrong, with every problem of its files.
     """
     chain = project.mapping_chain(pipeline.config.mapping)
-    mapping = compile_mapping(chain, columns, schemas=project.schemas(chain), now=now)
+    mapping = compile_mapping(chain, columns, schemas=project.schemas(chain), now=now, root=project.root)
     return mapping, UserValidator(mapping.schema, nullable=mapping.clear)
 
 

@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from pathlib import Path
 from typing import Any, Final
 
 from jinja2.exceptions import SecurityError, UndefinedError
@@ -170,6 +171,7 @@ def compile_mapping(
     *,
     schemas: Iterable[LoadedSchema] = (),
     now: dt.datetime,
+    root: Path | None = None,
 ) -> Mapping:
     """Compiles a mapping, after checking all that can be checked without data.
 
@@ -178,12 +180,13 @@ def compile_mapping(
         columns: Columns of the source; None when they are not known, and any name is taken for a column.
         schemas: The custom SCIM schemas that the chain names.
         now: Time of the run, with its zone: what ``now`` is in an expression; ``today`` is its date.
+        root: The project folder, in which the tables of ``lookup`` and the project's own functions are.
 
     Raises:
         ConfigError: With every problem of the chain, each with file, line, attribute and, where there is one,
             a hint.
     """
-    return Mapping(compile_parts(chain, columns, schemas, now, _skip))
+    return Mapping(compile_parts(chain, columns, schemas, now, _skip, root))
 
 
 def _skip(out: Callable[[Result], None]) -> None:

@@ -167,6 +167,12 @@ class MappingConfig(Config):
     schemas: tuple[Text, ...] = Field(
         default=(), description="Files in mappings/schemas/ with custom SCIM schemas (RFC 7643 section 7)."
     )
+    functions: tuple[Text, ...] = Field(
+        default=(), description="Functions of mappings/functions.py that the expressions use as filters."
+    )
+    let: Variables = Field(
+        default_factory=dict, description="Expressions by name, which other expressions use like columns."
+    )
     where: Text | None = Field(
         default=None, description="Expression; rows for which it is false are out of scope."
     )

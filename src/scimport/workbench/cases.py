@@ -96,7 +96,10 @@ class Bench:
         now: dt.datetime,
     ) -> None:
         self._source = source
-        self.mapping: CompiledMapping = compile_mapping(chain, None, schemas=project.schemas(chain), now=now)
+        schemas = project.schemas(chain)
+        self.mapping: CompiledMapping = compile_mapping(
+            chain, None, schemas=schemas, now=now, root=project.root
+        )
         contract = compile_contract(source.columns if source else {})
         key = source.key if source else None
         listed = source.columns if source else ()

@@ -303,7 +303,7 @@ def _texts(field: Field) -> Iterator[str]:
 
 def _text_of(mapping: LoadedMapping) -> str:
     config: MappingConfig = mapping.config
-    return "\n".join([config.where or "", *map(str, _values(config.user))])
+    return "\n".join([config.where or "", *map(str, _values([config.user, config.let]))])
 
 
 def _values(value: Any) -> Iterator[Any]:
