@@ -114,7 +114,8 @@ def _mappings_at(project: Project, revision: str) -> Iterator[Path]:
         message = f"git has no mappings of {revision}: {''.join(reason)}"
         raise UsageError(Problem(Code.BAD_VALUE, message, hint=hint))
     with tempfile.TemporaryDirectory(prefix="scimport-") as folder:
-        tarfile.open(fileobj=io.BytesIO(done.stdout)).extractall(folder, filter="data")
+        with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
+            archive.extractall(folder, filter="data")
         (Path(folder) / "pipelines").mkdir()
         yield Path(folder)
 
@@ -156,7 +157,7 @@ def _leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:
     aliases = {urn: alias for alias, urn in ALIASES.items()}
     if isinstance(value, dict):
         for key, item in value.items():
-            name = aliases.get(key, key)
+            name = str(aliases.get(key, key))
             sign = ":" if path.startswith("urn:") and path.count(":User") and "." not in path else "."
             yield from _leaves(item, f"{path}{sign}{name}" if path else name)
     elif isinstance(value, list):
