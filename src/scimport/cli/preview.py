@@ -17,7 +17,7 @@ from scimport.model import Problem, Severity
 if TYPE_CHECKING:
     from scimport.project import Pipeline, Project
     from scimport.workbench.difference import Difference
-    from scimport.workbench.preview import Preview
+    from scimport.workbench.preview import Attribute, Preview
 
 WRONG = 4
 
@@ -124,18 +124,26 @@ def _show(output: Output, found: list[Preview], *, sampled: bool, show_values: b
 
 
 def _show_one(output: Output, found: Preview) -> None:
-    output.table(f"{found.place}", ("column", "value"), found.row.items())
+    output.table(found.place, ("column", "value"), [(name, _text(cell)) for name, cell in found.row.items()])
     rows = [
-        (one.attribute, one.shown, one.expression, ", ".join(one.columns), one.origin, ", ".join(one.becomes))
+        (one.attribute, one.shown, ", ".join(one.becomes), f"{one.expression}\n{_origin(one)}")
         for one in found.attributes
     ]
-    output.table("SCIM user", ("attribute", "value", "expression", "columns", "from", "in the app"), rows)
+    output.table("SCIM user", ("attribute", "value", "in the app", "made by"), rows)
     if found.app:
         output.table(
             "In the app, by its default attribute mapping", ("attribute", "value"), found.app.items()
         )
     if found.in_scope is False:
         output.say("Out of scope: `where` is false for this record. It would not be sent.")
+
+
+def _origin(found: Attribute) -> str:
+    return f"{', '.join(found.columns)}  {found.origin}" if found.columns else found.origin
+
+
+def _text(cell: object) -> str:
+    return "" if cell is None else str(cell)
 
 
 def _show_many(output: Output, found: list[Preview]) -> None:
