@@ -48,6 +48,7 @@ from scimport.mappings.template import MappingEnvironment, compile_probes
 from scimport.mappings.values import join, part
 from scimport.plan.guards import allowed
 from scimport.project import Project, cases, config
+from scimport.project.source_config import SOURCE_KINDS
 from scimport.sandbox.faults import Expiry, Failure, Faults, Latency, Strike, Throttling
 from scimport.sandbox.settings import Settings
 
@@ -422,8 +423,7 @@ def _key_row(model: type[BaseModel], name: str) -> str:
 
 
 _FILES = (
-    config.CsvSourceConfig,
-    config.SqlSourceConfig,
+    *SOURCE_KINDS.values(),
     config.MappingConfig,
     cases.CasesConfig,
     config.PipelineConfig,

@@ -16,10 +16,12 @@ from scimport.cli import (
     check,
     confirm,
     init,
+    inspect,
     plans,
     preview,
     problems,
     rekey,
+    retry,
     run,
     schema,
     serve,
@@ -45,6 +47,7 @@ _COMMANDS = (
     run,
     plans,
     confirm,
+    retry,
     trace,
     status,
     capacity,
@@ -53,6 +56,7 @@ _COMMANDS = (
     serve,
     schema,
     init,
+    inspect,
 )
 
 for module in _COMMANDS:

@@ -8,12 +8,8 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
 from scimport.project.cases import CasesConfig
-from scimport.project.config import (
-    CsvSourceConfig,
-    MappingConfig,
-    PipelineConfig,
-    SqlSourceConfig,
-)
+from scimport.project.config import MappingConfig, PipelineConfig
+from scimport.project.source_config import SOURCE_KINDS
 
 # The newest draft that the common editors (yaml-language-server) read in full.
 _DRAFT = "http://json-schema.org/draft-07/schema#"
@@ -36,9 +32,7 @@ def editor_schemas() -> dict[str, dict[str, Any]]:
         ``tests.schema.json`` and ``pipeline.schema.json``. Every key has a description.
     """
     return {
-        "source.schema.json": _schema(
-            "A file in sources/", CsvSourceConfig, SqlSourceConfig, references=True
-        ),
+        "source.schema.json": _schema("A file in sources/", *SOURCE_KINDS.values(), references=True),
         "mapping.schema.json": _schema("A file in mappings/", MappingConfig),
         "tests.schema.json": _schema("A file in mappings/tests/", CasesConfig),
         "pipeline.schema.json": _schema("A file in pipelines/", PipelineConfig, references=True),

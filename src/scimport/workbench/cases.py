@@ -20,9 +20,9 @@ from scimport.mappings.validation import UserValidator
 from scimport.model import Place, Problem
 from scimport.plan.records import Input, Mapper, Record, Row
 from scimport.project.cases import CaseConfig, LoadedCases
-from scimport.project.config import CsvSourceConfig, SqlSourceConfig
 from scimport.project.document import KeyPath
 from scimport.project.project import LoadedMapping, Project
+from scimport.project.source_config import AnySourceConfig, TextSourceConfig
 from scimport.project.values import did_you_mean
 from scimport.sources.base import Batch
 from scimport.sources.contract import compile_contract
@@ -92,7 +92,7 @@ class Bench:
         self,
         project: Project,
         chain: Sequence[LoadedMapping],
-        source: CsvSourceConfig | SqlSourceConfig | None,
+        source: AnySourceConfig | None,
         now: dt.datetime,
     ) -> None:
         self._source = source
@@ -125,9 +125,11 @@ class Bench:
         return found[0] if found else None
 
     def _cell(self, name: str, value: Any) -> object:
-        """A value as the source would give it: a CSV file has text only, a database its own types."""
-        if not isinstance(self._source, SqlSourceConfig):
-            return _csv_cell(value) if self._source else value
+        """A value as the source would give it: a text file has text only, others have types."""
+        if self._source is None:
+            return value
+        if isinstance(self._source, TextSourceConfig):
+            return _text_cell(value)
         rule = self._source.columns.get(name)
         kind = rule.type if rule and not rule.format else ""
         if isinstance(value, str) and kind in ("date", "datetime"):
@@ -136,7 +138,7 @@ class Bench:
         return value
 
 
-def _csv_cell(value: Any) -> str:
+def _text_cell(value: Any) -> str:
     if value is None or isinstance(value, str):
         return value or ""
     return json.dumps(value)
@@ -164,7 +166,7 @@ class _Nothing:
         pass
 
 
-def source_of(project: Project, cases: LoadedCases) -> CsvSourceConfig | SqlSourceConfig | None:
+def source_of(project: Project, cases: LoadedCases) -> AnySourceConfig | None:
     """The source whose contract the rows of tests keep to: the one they name, or that of a pipeline.
 
     Raises:

@@ -39,7 +39,9 @@ def check_pipeline(project: Project, pipeline: Pipeline, *, opens: bool) -> Iter
         yield from error.problems
     columns = None
     try:
-        columns = known_columns(project, pipeline) if opens or source.config.kind != "sql" else None
+        if opens or source.config.kind != "sql":
+            columns, warnings = known_columns(project, pipeline)
+            yield from warnings
     except SourceError as error:
         yield from (replace(problem, severity=Severity.WARNING) for problem in error.problems)
     try:

@@ -18,10 +18,10 @@ from scimport.inputs import opened
 from scimport.mappings.scim import ALIASES
 from scimport.model import Problem
 from scimport.plan.records import Record
-from scimport.preview import find_record
 from scimport.project.cases import FOLDER, CaseConfig, load_cases
 from scimport.project.project import Project
 from scimport.workbench.cases import Bench
+from scimport.workbench.preview import find_record
 
 _ATTEMPTS: Final = 20
 _VOWELS: Final = "aeiou"
@@ -57,7 +57,7 @@ def create_case(project: Project, pipeline: str, key: str) -> tuple[str, int]:
     config = project.pipeline(pipeline).config
     source = project.source(config.source).config
     with opened(project, project.pipeline(pipeline), dt.datetime.now(dt.UTC)) as found:
-        cells, _ = find_record(found, key)
+        cells = find_record(found, key).cells
     path = project.root / FOLDER / f"{config.mapping}.yml"
     cases = load_cases(project, config.mapping) if path.is_file() else None
     now = cases.now if cases else dt.datetime(2026, 1, 1, tzinfo=dt.UTC)

@@ -23,8 +23,9 @@ from scimport.mappings.mapping import LeafValue
 from scimport.mappings.mapping import Mapping as CompiledMapping
 from scimport.mappings.tree import Origin
 from scimport.model import Problem, Severity
-from scimport.project.config import ColumnContract, CsvSourceConfig, MappingConfig, SqlSourceConfig
+from scimport.project.config import MappingConfig
 from scimport.project.project import LoadedMapping, LoadedSource, Pipeline, Project
+from scimport.project.source_config import AnySourceConfig, ColumnContract
 from scimport.project.values import did_you_mean
 
 _DOMAIN: Final = re.compile(r"@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
@@ -56,7 +57,7 @@ class Subject:
     mapping: CompiledMapping
 
     @property
-    def config(self) -> CsvSourceConfig | SqlSourceConfig:
+    def config(self) -> AnySourceConfig:
         """What the source's file says."""
         return self.source.config
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import cache
+from typing import Any
 
+from scimport.codes import Code
 from scimport.mappings.attributes import ENTERPRISE_URN
 from scimport.mappings.compiler import MappedLeaf
 from scimport.mappings.mapping import Mapping
+from scimport.model import Problem
 
 
 def target_attributes(target: str, mapping: Mapping, leaf: MappedLeaf) -> tuple[str, ...]:
@@ -21,6 +24,31 @@ def target_attributes(target: str, mapping: Mapping, leaf: MappedLeaf) -> tuple[
     """
     types = {one.path: one.value for one in mapping.leaves if one.is_constant}
     return _table(target).get(_app_path(leaf.path, types), ())
+
+
+def target_values(target: str, user: dict[str, Any]) -> tuple[dict[str, Any], tuple[Problem, ...]]:
+    """What the default attribute mapping makes of a user that is not there yet.
+
+    Args:
+        target: ``entra-id`` or ``on-premises-ad``.
+        user: The SCIM user.
+
+    Returns:
+        Values by attribute of the directory, with the sandbox's default domain where the mapping asks for the
+        tenant's, and what the provisioning service would refuse.
+    """
+    from scimport.sandbox.attributes import TARGETS, Context, EntryError, flow, manager_of  # noqa: PLC0415
+    from scimport.sandbox.settings import Settings  # noqa: PLC0415
+
+    context = Context(Settings(), lambda _column, _name: False, {})
+    try:
+        values = dict(flow(TARGETS[target], user, None, context))
+    except EntryError as error:
+        return {}, (Problem(Code.RECORD_REJECTED, f"the app would refuse it: {error.reason}"),)
+    manager = manager_of(user)
+    if isinstance(manager, str) and manager:
+        values[TARGETS[target].reference[0]] = f"whoever has the externalId {manager}"
+    return values, ()
 
 
 def _app_path(path: str, types: dict[str, object]) -> str:
