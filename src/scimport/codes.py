@@ -38,6 +38,9 @@ class Code(StrEnum):
     NEW_COLUMN = "new-column"
     RENAMED_COLUMN = "renamed-column"
     RETYPED_COLUMN = "retyped-column"
+    OVERRIDE_APPLIED = "override-applied"
+    OVERRIDE_EXPIRED = "override-expired"
+    OVERRIDE_UNUSED = "override-unused"
     DATABASE_UNREACHABLE = "database-unreachable"
     QUERY_FAILED = "query-failed"
 

@@ -42,6 +42,7 @@ from scimport.model import DeliveryCounts, PlanCounts, Problem, RunSummary, Seve
 from scimport.plan import Input, PlanBuilder, Selection
 from scimport.plan.guards import stops
 from scimport.project import LoadedSource, Project
+from scimport.project.overrides import load_overrides
 from scimport.project.source_config import query_file
 from scimport.sources.base import source_state
 from scimport.state import locks, open_state, runs
@@ -297,9 +298,10 @@ class PipelineRun:
         if mapping.uses_time:  # the time alone does not make it another mapping
             mapping, _ = compiled(self._project, self.pipeline, opened_now.source.columns, _ANY_TIME)
         state = source_state(loaded.config, self._project.root)
+        corrections = [one.config.model_dump() for one in load_overrides(self._project, loaded.name)]
         parts = {
             "pipeline": self.pipeline.document.data,
-            "source": [loaded.document.data, _query(loaded, self._project.root), state],
+            "source": [loaded.document.data, _query(loaded, self._project.root), state, corrections],
             "mapping": mapping.fingerprint.hex(),
         }
         return {name: digest_user(orjson.dumps(part, default=str)).hex() for name, part in parts.items()}
