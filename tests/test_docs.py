@@ -47,7 +47,7 @@ from scimport.mappings.mapping import _reason
 from scimport.mappings.template import MappingEnvironment, compile_probes
 from scimport.mappings.values import join, part
 from scimport.plan.guards import allowed
-from scimport.project import Project, cases, config
+from scimport.project import Project, cases, config, overrides
 from scimport.project.source_config import SOURCE_KINDS
 from scimport.sandbox.faults import Expiry, Failure, Faults, Latency, Strike, Throttling
 from scimport.sandbox.settings import Settings
@@ -424,6 +424,7 @@ def _key_row(model: type[BaseModel], name: str) -> str:
 
 _FILES = (
     *SOURCE_KINDS.values(),
+    overrides.OverrideConfig,
     config.MappingConfig,
     cases.CasesConfig,
     config.PipelineConfig,

@@ -16,7 +16,7 @@ from scimport.mappings.builder import Field, RequiredBlankError, field_value
 from scimport.mappings.compiler import TIMES, MappedLeaf, Parts, compile_parts
 from scimport.mappings.expression import Expression
 from scimport.mappings.scim import path_text
-from scimport.mappings.tree import Origin
+from scimport.mappings.tree import Leaf, Origin
 from scimport.mappings.values import ValueRefusedError
 from scimport.model import Problem
 from scimport.project.project import LoadedMapping, LoadedSchema
@@ -99,6 +99,11 @@ class Mapping:
     def fields(self) -> tuple[Field, ...]:
         """The leaves that are no constants, in the order of the schema, with their parsed expressions."""
         return tuple(self._parts.fields)
+
+    @property
+    def where(self) -> Leaf | None:
+        """``where`` as it is written."""
+        return self._parts.tree.where
 
     @property
     def condition(self) -> Expression | None:

@@ -123,7 +123,7 @@ class Project:
     @property
     def source_names(self) -> tuple[str, ...]:
         """Names of the YAML files in sources/, sorted."""
-        return names_in(self.root / "sources")
+        return tuple(name for name in names_in(self.root / "sources") if name != "overrides")
 
     @property
     def mapping_names(self) -> tuple[str, ...]:
@@ -257,6 +257,11 @@ class Project:
     def _settings(self, _file: str = SETTINGS_FILE) -> SettingsConfig:
         return load_settings(self.root, self.environment)
 
+    def _overrides(self, source: str) -> object:
+        from scimport.project.overrides import load_overrides  # noqa: PLC0415 - it knows the project
+
+        return load_overrides(self, source)
+
     def _whole_mapping(self, name: str) -> tuple[LoadedSchema, ...]:
         return self.schemas(self.mapping_chain(name))
 
@@ -279,6 +284,7 @@ class Project:
 
     def _parts(self, names: Sequence[str]) -> Iterator[tuple[Callable[[str], object], str]]:
         yield self._settings, SETTINGS_FILE
+        yield self._overrides, ""
         yield from ((self.pipeline, name) for name in names or self.pipeline_names)
         yield from ((self.source, name) for name in self._referred("source", names, self.source_names))
         yield from (

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -22,9 +21,10 @@ from scimport.plan.records import Input, Mapper, Record, Row
 from scimport.project.cases import CaseConfig, LoadedCases
 from scimport.project.document import KeyPath
 from scimport.project.project import LoadedMapping, Project
-from scimport.project.source_config import AnySourceConfig, TextSourceConfig
+from scimport.project.source_config import AnySourceConfig
 from scimport.project.values import did_you_mean
 from scimport.sources.base import Batch
+from scimport.sources.cells import given_cell
 from scimport.sources.contract import compile_contract
 
 _ABSENT = object()
@@ -125,23 +125,7 @@ class Bench:
         return found[0] if found else None
 
     def _cell(self, name: str, value: Any) -> object:
-        """A value as the source would give it: a text file has text only, others have types."""
-        if self._source is None:
-            return value
-        if isinstance(self._source, TextSourceConfig):
-            return _text_cell(value)
-        rule = self._source.columns.get(name)
-        kind = rule.type if rule and not rule.format else ""
-        if isinstance(value, str) and kind in ("date", "datetime"):
-            with suppress(ValueError):
-                return (dt.date if kind == "date" else dt.datetime).fromisoformat(value)
-        return value
-
-
-def _text_cell(value: Any) -> str:
-    if value is None or isinstance(value, str):
-        return value or ""
-    return json.dumps(value)
+        return given_cell(self._source, name, value) if self._source else value
 
 
 class _Nothing:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from datetime import UTC, datetime
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from scimport.codes import Code
 from scimport.mappings.attributes import ENTERPRISE_URN
 from scimport.mappings.compiler import MappedLeaf
 from scimport.mappings.mapping import Mapping
 from scimport.model import Problem
+
+# `[userName]`, `[emails[type eq "work"].value]`, as expressions of attribute mappings name what they read.
+_READ: Final = re.compile(r"\[((?:[^\[\]]|\[[^\[\]]*\])+)\]")
 
 
 def target_attributes(target: str, mapping: Mapping, leaf: MappedLeaf) -> tuple[str, ...]:
@@ -34,20 +37,26 @@ def target_values(target: str, user: dict[str, Any]) -> tuple[dict[str, Any], tu
         user: The SCIM user.
 
     Returns:
-        Values by attribute of the directory, with the sandbox's default domain where the mapping asks for the
+        Values by attribute of the directory, with the sandbox's domains where the mapping asks for the
         tenant's, and what the provisioning service would refuse.
     """
-    from scimport.sandbox.attributes import TARGETS, Context, EntryError, flow, manager_of  # noqa: PLC0415
+    from scimport.sandbox.attributes import TARGETS, EntryError  # noqa: PLC0415 - not needed elsewhere
+    from scimport.sandbox.flow import World, flow  # noqa: PLC0415
+    from scimport.sandbox.mappings import compile_mapping  # noqa: PLC0415
     from scimport.sandbox.settings import Settings  # noqa: PLC0415
+    from scimport.sandbox.values import Scope  # noqa: PLC0415
 
-    context = Context(Settings(), lambda _column, _name: False, {})
+    settings, there, now = Settings(), TARGETS[target], datetime.now(UTC)
+    scope = Scope(settings.default_domain, settings.null_condition, lambda: now)
+    rules = compile_mapping(_schema(target), there, settings.null_gate, settings.typed_values)
     try:
-        values = dict(flow(TARGETS[target], user, None, context))
+        values = flow(rules, user, None, World(there, settings, scope, lambda _attribute, _value: False))
+        there.check(values, settings)
     except EntryError as error:
         return {}, (Problem(Code.RECORD_REJECTED, f"the app would refuse it: {error.reason}"),)
-    manager = manager_of(user)
-    if isinstance(manager, str) and manager:
-        values[TARGETS[target].reference[0]] = f"whoever has the externalId {manager}"
+    manager = user.get(ENTERPRISE_URN, {}).get("manager")
+    if isinstance(manager, dict) and manager.get("value"):
+        values["manager"] = f"whoever has the externalId {manager['value']}"
     return values, ()
 
 
@@ -62,22 +71,20 @@ def _app_path(path: str, types: dict[str, object]) -> str:
 
 
 @cache
+def _schema(target: str) -> dict[str, Any]:
+    from scimport.sandbox.schemas import default  # noqa: PLC0415 - the sandbox is not always needed
+    from scimport.sandbox.settings import Settings  # noqa: PLC0415
+
+    return dict(default(target, "preview", Settings().ad_domain))
+
+
+@cache
 def _table(target: str) -> dict[str, tuple[str, ...]]:
-    from scimport.sandbox.attributes import TARGETS  # noqa: PLC0415 - the sandbox is not always needed
-
+    """Attributes of the directory by the attribute of the user that their rows read."""
     rows: dict[str, tuple[str, ...]] = {}
-    for row in TARGETS[target].mappings:
-        for source in (row.source,) if row.source else tuple(_sources(row.target)):
-            rows[source] = (*rows.get(source, ()), row.target)
-    manager = f"{ENTERPRISE_URN}:manager"
-    return {**rows, manager: (TARGETS[target].reference[0],)}
-
-
-def _sources(name: str) -> Iterator[str]:
-    """What an expression of the default mapping is made of."""
-    if name in ("accountEnabled", "accountDisabled"):
-        yield "active"
-    elif name in ("userPrincipalName", "mailNickname", "sAMAccountName"):
-        yield "userName"
-    elif name == "cn":
-        yield "displayName"
+    (objects,) = _schema(target)["synchronizationRules"][0]["objectMappings"]
+    for row in objects["attributeMappings"]:
+        name = row["targetAttributeName"]
+        for path in dict.fromkeys(_READ.findall(row["source"]["expression"])):
+            rows[path] = (*rows.get(path, ()), name)
+    return rows
