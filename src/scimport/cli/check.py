@@ -61,7 +61,7 @@ def check(
     problems = project.check(*([name] if name else []))
     wrong = bool(problems)
     if not wrong:
-        problems = tuple(dict.fromkeys(_checked(project, names, opens=data is not None)))
+        problems = tuple(dict.fromkeys(_checked(project, names, opens=data is not None, notes=notes)))
         wrong = any(problem.severity is Severity.ERROR for problem in problems)
     found = tuple(_rows(project, names, data)) if data is not None and not wrong else ()
     shown = [one for one in (*problems, *found) if notes or one.severity is not Severity.NOTE]
@@ -72,11 +72,11 @@ def check(
     raise typer.Exit(2 if wrong else _INVALID if errors else 0)
 
 
-def _checked(project: Project, names: tuple[str, ...], *, opens: bool) -> Iterator[Problem]:
+def _checked(project: Project, names: tuple[str, ...], *, opens: bool, notes: bool) -> Iterator[Problem]:
     from scimport.workbench.checks import check_pipeline  # noqa: PLC0415 - not needed for --help
 
     for name in names:
-        yield from check_pipeline(project, project.pipeline(name), opens=opens)
+        yield from check_pipeline(project, project.pipeline(name), opens=opens, notes=notes)
 
 
 def _rows(project: Project, names: tuple[str, ...], most: int) -> Iterator[Problem]:

@@ -19,7 +19,9 @@ _SHOWN: Final = 3
 _BATCH: Final = 200
 
 
-def check_pipeline(project: Project, pipeline: Pipeline, *, opens: bool) -> Iterator[Problem]:
+def check_pipeline(
+    project: Project, pipeline: Pipeline, *, opens: bool, notes: bool = True
+) -> Iterator[Problem]:
     """What is wrong with a pipeline whose files can be loaded, and what its mapping's rules find.
 
     Args:
@@ -27,16 +29,19 @@ def check_pipeline(project: Project, pipeline: Pipeline, *, opens: bool) -> Iter
         pipeline: The pipeline.
         opens: Whether a database is asked for its columns; a file always is. A source that cannot be opened
             is a warning, since files are checked where the data is not, too.
+        notes: Whether notes are wanted.
     """
-    from scimport.connection import checked_endpoint  # noqa: PLC0415 - the rest is needed without it, too
     from scimport.inputs import compiled, known_columns  # noqa: PLC0415
     from scimport.workbench.rules import Subject, findings  # noqa: PLC0415
 
     source = project.source(pipeline.config.source)
-    try:
-        checked_endpoint(pipeline)
-    except ConfigError as error:
-        yield from error.problems
+    if pipeline.config.app.endpoint != "sandbox":
+        from scimport.connection import checked_endpoint  # noqa: PLC0415 - signing in takes time to load
+
+        try:
+            checked_endpoint(pipeline)
+        except ConfigError as error:
+            yield from error.problems
     columns = None
     try:
         if opens or source.config.kind != "sql":
@@ -55,7 +60,7 @@ def check_pipeline(project: Project, pipeline: Pipeline, *, opens: bool) -> Iter
         problem = pipeline.document.problem(Code.MINIMAL_LEAVERS, ("leavers",), message, hint)
         yield replace(problem, severity=Severity.WARNING)
     chain = project.mapping_chain(pipeline.config.mapping)
-    yield from findings(Subject(project, pipeline, source, chain, mapping))
+    yield from findings(Subject(project, pipeline, source, chain, mapping), notes=notes)
 
 
 def check_rows(project: Project, pipeline: Pipeline, most: int) -> Iterator[Problem]:

@@ -85,9 +85,19 @@ class Subject:
 Rule = Callable[[Subject], Iterator[Problem]]
 
 
-def findings(subject: Subject) -> tuple[Problem, ...]:
-    """All that the rules find and ``allow`` does not switch off, in the order of files and lines."""
-    found = [replace(one, severity=RULES[one.code]) for rule in _ALL for one in rule(subject)]
+def findings(subject: Subject, *, notes: bool = True) -> tuple[Problem, ...]:
+    """All that the rules find and ``allow`` does not switch off, in the order of files and lines.
+
+    Args:
+        subject: What they look at.
+        notes: Whether the rules that only make notes are asked, too.
+    """
+    asked = {code for code, severity in RULES.items() if notes or severity is not Severity.NOTE}
+    found = [
+        replace(one, severity=RULES[code])
+        for code, rule in _ALL.items()
+        for one in (rule(subject) if code in asked else ())
+    ]
     allowed, used = _allowances(subject.chain), set()
     kept = []
     for problem in dict.fromkeys(found):
@@ -95,7 +105,8 @@ def findings(subject: Subject) -> tuple[Problem, ...]:
         used.update(matching)
         if not matching:
             kept.append(problem)
-    kept += _idle(allowed, used)
+    unasked = {index for index, (_, allow) in enumerate(allowed) if allow.rule in RULES.keys() - asked}
+    kept += _idle(allowed, used | unasked)
     return tuple(sorted(kept, key=lambda one: (one.file, one.line or 0, one.field)))
 
 
@@ -262,18 +273,18 @@ def overridden_var(subject: Subject) -> Iterator[Problem]:
                 yield origin.problem(Code.OVERRIDDEN_VAR, message, hint=hint, name=f"vars.{name}")
 
 
-_ALL: Final[tuple[Rule, ...]] = (
-    active_on_blank,
-    fails_on_blank,
-    hard_coded_domain,
-    date_without_time,
-    ignored_type,
-    unmapped_attribute,
-    column_not_in_contract,
-    unused_column,
-    unused_var,
-    overridden_var,
-)
+_ALL: Final[Mapping[str, Rule]] = {
+    Code.ACTIVE_ON_BLANK: active_on_blank,
+    Code.FAILS_ON_BLANK: fails_on_blank,
+    Code.HARD_CODED_DOMAIN: hard_coded_domain,
+    Code.DATE_WITHOUT_TIME: date_without_time,
+    Code.IGNORED_TYPE: ignored_type,
+    Code.UNMAPPED_ATTRIBUTE: unmapped_attribute,
+    Code.COLUMN_NOT_IN_CONTRACT: column_not_in_contract,
+    Code.UNUSED_COLUMN: unused_column,
+    Code.UNUSED_VAR: unused_var,
+    Code.OVERRIDDEN_VAR: overridden_var,
+}
 
 RULES: Final[Mapping[str, Severity]] = {
     Code.ACTIVE_ON_BLANK: Severity.WARNING,
