@@ -17,11 +17,10 @@ import csv
 import dataclasses
 import gc
 import itertools
-import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -36,11 +35,13 @@ from scimport.apps.outbox import MAX_OPERATIONS, Operation
 from scimport.codes import Code
 from scimport.connection import checked_endpoint, connected
 from scimport.digests import digest_user
-from scimport.errors import DeliveryError, GuardStop, Interrupted, ScimportError, UsageError
+from scimport.errors import DeliveryError, GuardStop, Interrupted, ScimportError, StateError, UsageError
+from scimport.forget import AT_MOST, ages_of, purge_old
 from scimport.inputs import compiled, opened
 from scimport.model import DeliveryCounts, PlanCounts, Problem, RunSummary, Severity
 from scimport.plan import Input, PlanBuilder, Selection
 from scimport.plan.guards import stops
+from scimport.private import private_file, private_folder
 from scimport.project import LoadedSource, Project
 from scimport.project.source_config import query_file
 from scimport.sources.base import source_state
@@ -48,6 +49,7 @@ from scimport.state import locks, open_state, runs
 from scimport.state.outbox import Limits, StateOutbox
 from scimport.state.people import People
 from scimport.state.plans import PLAN_LIFE, Plans, PlanState, Review, find_plan
+from scimport.state.purge import Ages
 
 _ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -247,7 +249,7 @@ class PipelineRun:
         Returns:
             How many were written: ``request-00001.json`` and so on.
         """
-        folder.mkdir(parents=True, exist_ok=True)
+        private_folder(folder)
         count = 0
         with self._database.read() as connection:
             changes = self._plans.changes(connection, self.summary.plan_id)
@@ -256,7 +258,7 @@ class PipelineRun:
             )
             while operations := tuple(itertools.islice(planned, MAX_OPERATIONS)):
                 count += 1
-                with open(folder / f"request-{count:05}.json", "wb", opener=_private) as file:
+                with open(folder / f"request-{count:05}.json", "wb", opener=private_file) as file:
                     file.write(bulk_request(operations))
         return count
 
@@ -318,6 +320,14 @@ class PipelineRun:
             state = "interrupted"
         words = str(error) if isinstance(error, ScimportError) else type(error).__name__ if error else ""
         runs.end(self._database, self.summary, state, words)
+        self._purge()
+
+    def _purge(self) -> None:
+        """Remove some of what is older than the project keeps; what is left is for the next run."""
+        ages = ages_of(self._project.retention)
+        if ages != Ages():
+            with suppress(StateError):  # the run has ended as it has; the next one tries again
+                purge_old(self._project, self._database, ages, at_most=AT_MOST)
 
     def _write_problems(self) -> None:
         path = self.folder / "problems.csv"
@@ -376,9 +386,9 @@ def write_problems(path: Path, problems: Iterable[Problem], *, show_values: bool
     first = next(rows, None)
     if first is None:
         return False
-    path.parent.mkdir(parents=True, exist_ok=True)
+    private_folder(path.parent)
     names = [field.name for field in dataclasses.fields(Problem) if field.name != "keys"]
-    with open(path, "w", encoding="utf-8", newline="", opener=_private) as file:
+    with open(path, "w", encoding="utf-8", newline="", opener=private_file) as file:
         writer = csv.DictWriter(file, names, extrasaction="ignore")
         writer.writeheader()
         for problem in itertools.chain([first], rows):
@@ -401,10 +411,6 @@ def streaming() -> Iterator[None]:
     finally:
         gc.set_threshold(*before)
         gc.unfreeze()
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
 
 
 def _since(before: DeliveryCounts, after: DeliveryCounts, earlier: DeliveryCounts) -> DeliveryCounts:

@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Annotated, TypeVar, cast
 
@@ -22,6 +23,7 @@ from pydantic import Field
 
 from scimport.errors import ScimportError
 from scimport.flows.artifacts import Artifacts
+from scimport.flows.blocks import read_block
 from scimport.model import RunSummary
 from scimport.plan import Selection
 from scimport.project import Project, find_project, open_project
@@ -145,4 +147,5 @@ def _log(error: Exception) -> None:
 
 
 def _project(folder: str | None) -> Project:
-    return find_project(Path.cwd()) if folder is None else open_project(Path(folder))
+    found = find_project(Path.cwd()) if folder is None else open_project(Path(folder))
+    return replace(found, blocks=cache(read_block))
