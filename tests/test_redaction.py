@@ -62,6 +62,6 @@ def test_sql_is_logged_without_values(log: io.StringIO) -> None:
     with database.read() as connection:
         rows = connection.execute(text("SELECT :name"), {"name": "Zephyrine"}).all()
     database.close()
-    assert rows == [("Zephyrine",)]
+    assert [tuple(row) for row in rows] == [("Zephyrine",)]
     assert "SELECT ?" in log.getvalue()
     assert "Zephyrine" not in log.getvalue()
