@@ -16,6 +16,7 @@ from scimport.cli import (
     check,
     confirm,
     init,
+    inspect,
     plans,
     preview,
     problems,
@@ -55,6 +56,7 @@ for module in (
     serve,
     schema,
     init,
+    inspect,
 ):
     module.register(app)
 
