@@ -180,8 +180,10 @@ def test_every_table_that_has_keys_is_purged() -> None:
         "person",
         "change",
         "problem",
+        "allocation",
     }
     assert {table.name for table in metadata.tables.values() if "person_id" in table.c} == {
         "person_user",
         "outcome",
+        "awaited_manager",
     }

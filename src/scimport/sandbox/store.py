@@ -15,7 +15,7 @@ from scimport.model import Problem
 from scimport.private import private_file, private_folder
 
 FILE: Final = "sandbox.db"
-VERSION: Final = 2
+VERSION: Final = 3
 
 # `source` is an externalId. Columns that are read without the long ones beside them come first.
 _SCHEMA: Final = """
@@ -81,6 +81,7 @@ CREATE TABLE log (
 );
 CREATE INDEX log_activity ON log (activity);
 CREATE INDEX log_source ON log (source);
+CREATE INDEX log_status ON log (app, status, action);
 CREATE TABLE token (
     digest TEXT PRIMARY KEY, expires INTEGER NOT NULL, uses INTEGER NOT NULL DEFAULT 0,
     client TEXT NOT NULL DEFAULT ''

@@ -19,7 +19,19 @@ from scimport.model import Problem, Status
 from scimport.state.database import Database
 from scimport.state.outbox import DAY, LOST_AFTER
 from scimport.state.plans import Plans, PlanState
-from scimport.state.schema import change, delivery, outcome, person, person_user, plan, problem, run
+from scimport.state.schema import (
+    allocation,
+    awaited_manager,
+    change,
+    delivery,
+    outcome,
+    person,
+    person_user,
+    plan,
+    problem,
+    queue,
+    run,
+)
 
 LEAST = DAY + LOST_AFTER
 """Seconds that everything is kept: what is younger counts for the budget, or its plan may yet be sent."""
@@ -77,6 +89,7 @@ def expire(database: Database, ages: Ages, *, at_most: int | None = None, dry_ru
         wanted = _old_plan(now - max(ages.plans, LEAST))
         left = [select(one.c.id).where(one.c.plan_id == plan.c.id).exists() for one in (change, problem)]
         found["plans"] = sweep(plan, wanted if dry_run else and_(wanted, ~or_(*left)))
+        sweep.orphans()
     if ages.runs is not None:
         before = now - max(ages.runs, LEAST)
         found["runs"] = sweep(run, _old_run(database, before))
@@ -94,6 +107,12 @@ class _Sweep:
 
     def __call__(self, table: Table, condition: ColumnElement[bool]) -> int:
         return self._each(table.c.id, condition, lambda ids: delete(table).where(table.c.id.in_(ids)))
+
+    def orphans(self) -> None:
+        """Remove the order in which plans were sent that are gone: a row for some hundred people."""
+        if not self._dry_run:
+            with self._database.write() as connection:
+                connection.execute(delete(queue).where(queue.c.plan_id.not_in(select(plan.c.id))))
 
     def words(self, before: float) -> int:
         worded = or_(outcome.c.reason != "", outcome.c.recommended_action != "")
@@ -216,8 +235,10 @@ def forget(database: Database, pipeline: str, key: str, *, dry_run: bool = False
         _check_not_sent(pipeline, [row[0] for row in plans if row[1] == PlanState.APPLYING.value])
         for plan_id in staged:
             Plans(database, pipeline).set_state(connection, plan_id, PlanState.DISCARDED)
-        for table, number in ((outcome, outcome.c.person_id), (person_user, person_user.c.person_id)):
-            connection.execute(delete(table).where(number == known))
+        for table in (outcome, person_user, awaited_manager):
+            connection.execute(delete(table).where(table.c.person_id == known))
+        allotted = and_(allocation.c.pipeline == pipeline, allocation.c.key == key)
+        connection.execute(delete(allocation).where(allotted))
         connection.execute(delete(person).where(person.c.id == known))
         connection.execute(delete(change).where(changes))
         connection.execute(delete(problem).where(problems))
