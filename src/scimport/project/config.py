@@ -383,6 +383,10 @@ class PipelineConfig(Config):
         default=5400.0,
         description="How long after its delivery a person may stay out of the provisioning log: 90m, 2h.",
     )
+    approval_within: Duration = Field(
+        default=43200.0,
+        description="How long a run under Prefect waits for approval when a guard stops it; 0 for not at all.",
+    )
     guards: GuardsConfig = Field(
         default_factory=GuardsConfig, description="What a plan may not do unless it is approved."
     )

@@ -18,7 +18,7 @@ from scimport.codes import Code
 from scimport.errors import StateError
 from scimport.model import Problem
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest migration: a database that says this needs no migrating."""
 
 _CLOCKS = {

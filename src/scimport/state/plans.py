@@ -109,6 +109,11 @@ class Plans:
         values = {"approved_by": by, "approved_at": self._database.now(connection), "reason": reason}
         connection.execute(update(plan).where(plan.c.id == plan_id).values(values))
 
+    def wait(self, connection: Connection, plan_id: str, waiter: str, until: float | None = None) -> None:
+        """Note which flow run waits for the plan's approval, and until when; empty for none any more."""
+        values = {"waiter": waiter, "waits_until": until}
+        connection.execute(update(plan).where(plan.c.id == plan_id).values(values))
+
     def moved_on(self, connection: Connection, plan_id: str) -> bool:
         """Whether other deliveries of the pipeline were accepted since the plan was made."""
         mine = select(plan.c.created_at).where(plan.c.id == plan_id).scalar_subquery()
@@ -271,6 +276,8 @@ class Review:
         stopped: Problems of the guards that stop it.
         approved_by: Who lifted the stop; empty for nobody.
         reason: Why.
+        waiter: Flow run that waits for the approval; empty for none.
+        waits_until: Until when it does.
     """
 
     id: str
@@ -283,6 +290,8 @@ class Review:
     approved_by: str
     approved_at: float | None
     reason: str
+    waiter: str
+    waits_until: float | None
 
     @property
     def expires_at(self) -> float:
@@ -294,6 +303,18 @@ def find_plan(connection: Connection, plan_id: str) -> Review | None:
     """The plan with this id, of whatever pipeline."""
     row = connection.execute(select(plan).where(plan.c.id == plan_id)).mappings().one_or_none()
     return None if row is None else _review(row)
+
+
+def awaited(connection: Connection, waiter: str) -> Review | None:
+    """The plan that a flow run waits for."""
+    row = connection.execute(select(plan).where(plan.c.waiter == waiter)).mappings().first()
+    return None if row is None else _review(row)
+
+
+def waited_for(connection: Connection, pipeline: str) -> list[Review]:
+    """The plans of a pipeline that flow runs wait for."""
+    query = select(plan).where(plan.c.pipeline == pipeline, plan.c.waiter != "")
+    return [_review(row) for row in connection.execute(query).mappings()]
 
 
 def list_plans(connection: Connection, pipeline: str) -> list[Review]:
