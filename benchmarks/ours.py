@@ -19,13 +19,14 @@ from sqlalchemy import select
 
 from scimport.apps.bulk import bulk_request
 from scimport.apps.outbox import MAX_OPERATIONS, DeliveryResult, Operation, Wait
+from scimport.inputs import compiled, opened
 from scimport.mappings.scim import json_schema
 from scimport.model import PlanCounts
 from scimport.plan import Input, Selection
 from scimport.plan.builder import SLICE
 from scimport.plan.records import Mapper, Row, key_text
 from scimport.project.project import Project
-from scimport.stages import PipelineRun, compiled, opened, streaming
+from scimport.stages import PipelineRun, streaming
 from scimport.state import Database
 from scimport.state.outbox import Limits, StateOutbox
 from scimport.state.plans import PlanState

@@ -1,4 +1,4 @@
-"""What all tests share: real databases, each test in one of its own."""
+"""What all tests share: real databases, each test in one of its own; and which worker runs what."""
 
 from __future__ import annotations
 
@@ -6,13 +6,43 @@ import os
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import OperationalError
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]  # it has no types
 
 POSTGRESQL = os.environ.get("SCIMPORT_TEST_POSTGRESQL", "postgresql+psycopg://root@127.0.0.1:5432/test")
 MARIADB = os.environ.get("SCIMPORT_TEST_MARIADB", "mysql+pymysql://root:@127.0.0.1:3306/test")
+
+_FLOWS = "tests/flows/"
+_DEMO = "tests/flows/test_demo.py"
+
+
+class _ByFile(LoadScopeScheduling):  # type: ignore[misc]  # as above
+    """A file's tests run in one worker; so do all that share the Prefect server of ``tests/flows``."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return _FLOWS if file.startswith(_FLOWS) and file != _DEMO else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """Give files to workers in the order of the collection."""
+    config.option.loadscopereorder = False
+    return _ByFile(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest comes first, so that no worker waits for it at the end."""
+
+    def turn(item: pytest.Item) -> int:
+        file = item.nodeid.partition("::")[0]
+        return 0 if file.startswith(_FLOWS) else 1 if file.count("/") == 1 else 2
+
+    items.sort(key=turn)
 
 
 @contextmanager

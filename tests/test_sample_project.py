@@ -16,12 +16,13 @@ import pytest
 from sqlalchemy import create_engine
 
 from scimport.errors import SourceError
+from scimport.inputs import opened
 from scimport.mappings import OUT_OF_SCOPE, Fault, UserValidator
 from scimport.model import Problem
 from scimport.plan import Selection
 from scimport.project import Project
 from scimport.project.editor import editor_schemas
-from scimport.stages import PipelineRun, opened
+from scimport.stages import PipelineRun
 
 ROOT = Path(__file__).parents[1]
 SAMPLE = ROOT / "sample_data"

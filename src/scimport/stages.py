@@ -20,7 +20,7 @@ import itertools
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,17 +36,14 @@ from scimport.apps.outbox import MAX_OPERATIONS, Operation
 from scimport.codes import Code
 from scimport.connection import checked_endpoint, connected
 from scimport.digests import digest_user
-from scimport.errors import DeliveryError, GuardStop, Interrupted, ScimportError, SourceError, UsageError
-from scimport.mappings.mapping import Mapping, compile_mapping
-from scimport.mappings.validation import UserValidator
+from scimport.errors import DeliveryError, GuardStop, Interrupted, ScimportError, UsageError
+from scimport.inputs import compiled, opened
 from scimport.model import DeliveryCounts, PlanCounts, Problem, RunSummary, Severity
 from scimport.plan import Input, PlanBuilder, Selection
 from scimport.plan.guards import stops
-from scimport.project import LoadedSource, Pipeline, Project
+from scimport.project import LoadedSource, Project
 from scimport.project.config import query_file
-from scimport.project.values import did_you_mean
-from scimport.sources.base import open_source, source_state
-from scimport.sources.contract import compile_contract
+from scimport.sources.base import source_state
 from scimport.state import Database, locks, runs
 from scimport.state.outbox import Limits, StateOutbox
 from scimport.state.people import People
@@ -71,37 +68,6 @@ class Progress:
     stage: str
     done: int
     total: int | None = None
-
-
-@contextmanager
-def opened(project: Project, pipeline: Pipeline, now: datetime) -> Iterator[Input]:
-    """Open a pipeline's source and compile its mapping for the columns that the source has.
-
-    Args:
-        project: The project folder.
-        pipeline: The pipeline.
-        now: What ``now`` and ``today`` are in its expressions.
-
-    Raises:
-        ConfigError: The mapping does not fit the source.
-        SourceError: The source cannot be opened, or has not the columns of its contract.
-    """
-    loaded = project.source(pipeline.config.source)
-    config = loaded.config
-    with open_source(config, name=loaded.name, root=project.root) as source:
-        _check_contract(loaded, source.columns)
-        mapping, validator = compiled(project, pipeline, source.columns, now)
-        yield Input(
-            source=source,
-            key=config.key,
-            mapping=mapping,
-            validator=validator,
-            contract=compile_contract(config.columns),
-            trim=config.trim,
-            duplicates=config.duplicates,
-            extent=config.extent,
-            leavers=pipeline.config.leavers,
-        )
 
 
 class PipelineRun:
@@ -390,19 +356,6 @@ def _query(source: LoadedSource, root: Path) -> str:
     return (root / "sources" / name).read_text("utf-8") if name else ""
 
 
-def known_columns(project: Project, pipeline: Pipeline) -> tuple[str, ...]:
-    """The columns that a pipeline's source has now.
-
-    Raises:
-        ConfigError: The source's file is wrong.
-        SourceError: The source cannot be opened.
-    """
-    loaded = project.source(pipeline.config.source)
-    with open_source(loaded.config, name=loaded.name, root=project.root) as source:
-        _check_contract(loaded, source.columns)
-        return source.columns
-
-
 def unfinished(project: Project, name: str) -> str | None:
     """Id of the plan of a pipeline whose delivery was cut off, if there is one."""
     database = Database(project.state_url)
@@ -411,25 +364,6 @@ def unfinished(project: Project, name: str) -> str | None:
             return Plans(database, project.pipeline(name).name).unfinished(connection)
     finally:
         database.close()
-
-
-def compiled(
-    project: Project, pipeline: Pipeline, columns: Sequence[str] | None, now: datetime
-) -> tuple[Mapping, UserValidator]:
-    """Compile a pipeline's mapping, with the validator of what it makes.
-
-    Args:
-        project: The project folder.
-        pipeline: The pipeline.
-        columns: The source's columns; ``None`` when they are not known.
-        now: What ``now`` and ``today`` are in its expressions.
-
-    Raises:
-        ConfigError: The mapping is wrong, with every problem of its files.
-    """
-    chain = project.mapping_chain(pipeline.config.mapping)
-    mapping = compile_mapping(chain, columns, schemas=project.schemas(chain), now=now)
-    return mapping, UserValidator(mapping.schema, nullable=mapping.clear)
 
 
 def write_problems(path: Path, problems: Iterable[Problem], *, show_values: bool) -> bool:
@@ -471,22 +405,6 @@ def streaming() -> Iterator[None]:
 
 def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
-
-
-def _check_contract(source: LoadedSource, columns: Sequence[str]) -> None:
-    """Every column that the contract or the key names must be there."""
-    problems = [
-        source.document.problem(
-            Code.MISSING_COLUMN,
-            ("columns", name),
-            f"the source has no column '{name}'",
-            did_you_mean(name, columns) or "Correct the contract, or the export.",
-        )
-        for name in source.config.columns
-        if name not in columns
-    ]
-    if problems:
-        raise SourceError(problems)
 
 
 def _since(before: DeliveryCounts, after: DeliveryCounts, earlier: DeliveryCounts) -> DeliveryCounts:

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from scimport.apps.outbox import Delivery, DeliveryResult
+from scimport.inputs import opened
 from scimport.model import PlanCounts, Problem
 from scimport.plan import PlanBuilder, Selection
 from scimport.project import Project
-from scimport.stages import opened
 from scimport.state import Database
 from scimport.state.outbox import Limits, StateOutbox
 from scimport.state.plans import Plans

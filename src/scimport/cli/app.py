@@ -11,7 +11,20 @@ from typing import Annotated
 import typer
 
 from scimport import __version__
-from scimport.cli import check, confirm, init, plans, preview, problems, run, schema, serve, status, trace
+from scimport.cli import (
+    capacity,
+    check,
+    confirm,
+    init,
+    plans,
+    preview,
+    problems,
+    run,
+    schema,
+    serve,
+    status,
+    trace,
+)
 from scimport.cli.output import Output, problem_document
 from scimport.errors import ScimportError
 
@@ -23,7 +36,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for module in (check, preview, run, plans, confirm, trace, status, problems, serve, schema, init):
+for module in (check, preview, run, plans, confirm, trace, status, capacity, problems, serve, schema, init):
     module.register(app)
 
 

@@ -57,7 +57,7 @@ def _check_endpoint(_project: Project, pipeline: Pipeline) -> Iterator[Problem]:
 
 def _check_mapping(project: Project, pipeline: Pipeline) -> Iterator[Problem]:
     """A source that cannot be opened is a warning here: files are checked where the data is not, too."""
-    from scimport.stages import compiled, known_columns  # noqa: PLC0415 - not needed for --help
+    from scimport.inputs import compiled, known_columns  # noqa: PLC0415 - not needed for --help
 
     columns = None
     try:

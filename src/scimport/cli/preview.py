@@ -33,8 +33,8 @@ def preview(
     as_json: options.Json = False,
 ) -> None:
     """Show what the mapping makes of one record: the row beside the SCIM user, and its problems."""
+    from scimport.inputs import opened  # noqa: PLC0415
     from scimport.preview import Preview, preview_record  # noqa: PLC0415 - not needed for --help
-    from scimport.stages import opened  # noqa: PLC0415
 
     if row is not None and key is not None:
         raise UsageError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import orjson
 
@@ -15,7 +15,9 @@ from scimport.mappings.validation import UserValidator
 from scimport.model import Problem
 from scimport.sources.base import Source
 from scimport.sources.contract import Contract
-from scimport.state.people import Known
+
+if TYPE_CHECKING:
+    from scimport.state.people import Known
 
 MAX_KEY = 255
 """Characters of a key or an externalId."""

@@ -38,7 +38,8 @@ from scimport.project.values import (
 class Config(BaseModel):
     """What all files have in common: no unknown key, no change after loading, no value in an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    # Built when first used: a command needs a few of the models, and each is part of a larger one too.
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True)
 
     @model_validator(mode="before")
     @classmethod

@@ -62,13 +62,18 @@ def last(database: Database, pipeline: str) -> Run | None:
     return None if row is None else _run(dict(row))
 
 
+def whole(database: Database, pipeline: str, count: int) -> list[Run]:
+    """The last finished runs that read the whole source, newest first; ``count`` at most."""
+    query = select(run).where(run.c.pipeline == pipeline, run.c.state == "done")
+    with database.read() as connection:
+        newest = query.order_by(run.c.started_at.desc()).limit(3 * count)
+        rows = connection.execute(newest).mappings().all()
+    return [one for one in (_run(dict(row)) for row in rows) if one.summary.get("whole")][:count]
+
+
 def usual_rows(database: Database, pipeline: str, count: int = 10) -> list[int]:
     """Records that the last finished runs of the whole source read, newest first."""
-    query = select(run.c.summary).where(run.c.pipeline == pipeline, run.c.state == "done")
-    with database.read() as connection:
-        found = connection.execute(query.order_by(run.c.started_at.desc()).limit(3 * count)).scalars().all()
-    summaries = [orjson.loads(one) for one in found]
-    return [one["plan"]["read"] for one in summaries if one.get("whole")][:count]
+    return [one.summary["plan"]["read"] for one in whole(database, pipeline, count)]
 
 
 def find(database: Database, run_or_plan: str) -> Run | None:
