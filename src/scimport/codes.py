@@ -105,5 +105,6 @@ class Code(StrEnum):
     STATE_UNREACHABLE = "state-unreachable"
     STATE_TOO_NEW = "state-too-new"
     INTERRUPTED = "interrupted"
+    NOTICE_NOT_SENT = "notice-not-sent"
     PREFECT_UNREACHABLE = "prefect-unreachable"
     PREFECT_RUNNING = "prefect-running"

@@ -241,6 +241,15 @@ class PipelineRun:
         with self._database.read() as connection:
             return list(itertools.islice(self._plans.problems(connection, self.summary.plan_id), count))
 
+    def reasons(self, count: int) -> list[tuple[str, str, int]]:
+        """The most frequent errors of the plan's records: code, column or attribute, and of how many."""
+        with self._database.read() as connection:
+            return self._plans.reasons(connection, self.summary.plan_id, count)
+
+    def add_notes(self, notes: Iterable[Problem]) -> None:
+        """Add warnings and notes about the run as a whole."""
+        self._note(notes=(*self.summary.notes, *notes))
+
     def write_requests(self, folder: Path) -> int:
         """Write the exact bodies of the requests that would deliver the plan, readable by the owner alone.
 

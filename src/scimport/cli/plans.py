@@ -21,6 +21,7 @@ from scimport.cli.listing import (
     opened,
     reviewed,
     say_cost,
+    tell_waiting,
     time_text,
 )
 from scimport.cli.output import Output, problem_document
@@ -112,7 +113,8 @@ def approve(
         raise UsageError(
             Problem(Code.BAD_VALUE, "--reason is blank", hint="Say why, for those who read it later.")
         )
-    with reviewed(options.find(context), plan) as (database, review):
+    project = options.find(context)
+    with reviewed(project, plan) as (database, review):
         if review.state is not PlanState.STAGED or not review.stopped:
             what = "no guard stops it" if review.state is PlanState.STAGED else f"it is {review.state}"
             hint = f"Send it with `scimport apply {plan}`." if review.state is PlanState.STAGED else ""
@@ -122,13 +124,18 @@ def approve(
             Plans(database, review.pipeline).approve(connection, plan, by, reason.strip())
             approved = find_plan(connection, plan)
     output = Output(as_json=as_json)
-    output.say(f"Approved by {by}. Send it with `scimport apply {plan}`.")
+    output.say(f"Approved by {by}.")
+    if tell_waiting(output, project, review.pipeline):
+        output.say("The flow run that waits for it sends it.")
+    else:
+        output.say(f"Send it with `scimport apply {plan}`.")
     output.json(_document(approved) if approved else {})
 
 
 def apply(context: typer.Context, plan: _Plan, as_json: options.Json = False) -> None:
     """Send exactly what a plan says, or refuse: when it is old, or what it was made of has changed."""
-    from scimport.plan import Selection  # noqa: PLC0415 - not needed for --help
+    from scimport.notice import noticed  # noqa: PLC0415 - not needed for --help
+    from scimport.plan import Selection  # noqa: PLC0415
     from scimport.stages import PipelineRun  # noqa: PLC0415
 
     project = options.find(context)
@@ -136,11 +143,15 @@ def apply(context: typer.Context, plan: _Plan, as_json: options.Json = False) ->
         pipeline = review.pipeline
 
     def send(name: str, tell: Any) -> RunSummary:
-        with PipelineRun(project, name, Selection(), on_progress=tell) as work:
+        with noticed(PipelineRun(project, name, Selection(), on_progress=tell)) as work:
             work.apply(plan)
         return work.summary
 
-    each_run((pipeline,), send, Output(as_json=as_json), several=False)
+    output = Output(as_json=as_json)
+    try:
+        each_run((pipeline,), send, output, several=False)
+    finally:
+        tell_waiting(output, project, pipeline)
 
 
 def discard(context: typer.Context, plan: _Plan, as_json: options.Json = False) -> None:
@@ -148,8 +159,9 @@ def discard(context: typer.Context, plan: _Plan, as_json: options.Json = False) 
     from scimport.state import locks  # noqa: PLC0415 - not needed for --help
     from scimport.state.plans import Plans, PlanState, find_plan  # noqa: PLC0415
 
+    project = options.find(context)
     with (
-        reviewed(options.find(context), plan) as (database, review),
+        reviewed(project, plan) as (database, review),
         locks.hold(database, review.pipeline),
         database.write() as connection,
     ):
@@ -161,6 +173,7 @@ def discard(context: typer.Context, plan: _Plan, as_json: options.Json = False) 
         discarded = find_plan(connection, plan)
     output = Output(as_json=as_json)
     output.say(f"{plan} is discarded.")
+    tell_waiting(output, project, review.pipeline)
     output.json(_document(discarded) if discarded else {})
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,19 +21,19 @@ from scimport.cli.listing import (
     listed,
     reviewed,
     say_cost,
+    tell_waiting,
     time_text,
 )
 from scimport.cli.output import Output, plural, problem_document, run_document
 from scimport.codes import Code
 from scimport.errors import GuardStop, Interrupted, ScimportError, UsageError
 from scimport.model import Problem, RunSummary, Severity
+from scimport.verdict import DEGRADED_EXIT, Verdict, verdict
 
 if TYPE_CHECKING:
     from scimport.plan import Selection
     from scimport.project import Project
     from scimport.stages import PipelineRun, Progress
-
-INVALID_OR_REJECTED = 4
 
 
 def register(app: typer.Typer) -> None:
@@ -75,6 +75,7 @@ def plan(
             written = work.write_requests(requests) if requests else 0
             plan_id = work.summary.plan_id
     output.summary(work.summary)
+    tell_waiting(output, project, name)
     view = View(only, attribute, (), top, page, show_values)
     with reviewed(project, plan_id) as (database, review):
         people = listed(output, database, review, view)
@@ -93,9 +94,7 @@ def plan(
     )
     document = run_document(work.summary) | {"requests": written, "stopped": stopped}
     output.json(document | {"cost": cost, "expires_at": until, "changes": people})
-    raise typer.Exit(
-        GuardStop.exit_code if stopped else INVALID_OR_REJECTED if work.summary.plan.invalid else 0
-    )
+    raise typer.Exit(GuardStop.exit_code if stopped else _exit_code(work.summary))
 
 
 def run(
@@ -137,6 +136,7 @@ def run(
 
 def resume(context: typer.Context, names: options.Names = None, as_json: options.Json = False) -> None:
     """Finish deliveries that were cut off; all pipelines when none is named."""
+    from scimport.notice import noticed  # noqa: PLC0415
     from scimport.plan import Selection  # noqa: PLC0415
     from scimport.stages import PipelineRun, unfinished  # noqa: PLC0415
 
@@ -155,7 +155,7 @@ def resume(context: typer.Context, names: options.Names = None, as_json: options
         return
 
     def finish(name: str, tell: Callable[[Progress], None]) -> RunSummary:
-        with PipelineRun(project, name, Selection(), on_progress=tell) as work:
+        with noticed(PipelineRun(project, name, Selection(), on_progress=tell)) as work:
             work.finish_interrupted()
         return work.summary
 
@@ -171,14 +171,21 @@ def load(
     on_progress: Callable[[Progress], None],
 ) -> RunSummary:
     """Run a pipeline in this process, without Prefect."""
+    from scimport.flows.waiting import tell_waiting as tell  # noqa: PLC0415 - not needed for --help
+    from scimport.notice import noticed  # noqa: PLC0415
     from scimport.stages import PipelineRun  # noqa: PLC0415
 
     stop = threading.Event()
     run = PipelineRun(project, name, selection, show_values=show_values, on_progress=on_progress, stop=stop)
-    with run:
-        run.finish_interrupted()
-        build(run)
-        run.deliver()
+    try:
+        with noticed(run):
+            run.finish_interrupted()
+            build(run)
+            run.deliver()
+    finally:
+        # A newer plan has taken the place of those that flow runs wait for.
+        with suppress(ScimportError):
+            tell(project, name)
     return run.summary
 
 
@@ -212,10 +219,14 @@ def each_run(
         else:
             output.summary(summary)
             documents.append(run_document(summary))
-            codes.append(INVALID_OR_REJECTED if summary.plan.invalid or summary.delivery.rejected else 0)
+            codes.append(_exit_code(summary))
     output.json({"runs": documents} if several else documents[0])
     # The gravest first: failed, wrong, guard, invalid records.
     raise typer.Exit(next((code for code in (1, 2, 3, 4) if code in codes), 0))
+
+
+def _exit_code(summary: RunSummary) -> int:
+    return DEGRADED_EXIT if verdict(summary) is Verdict.DEGRADED else 0
 
 
 @contextmanager

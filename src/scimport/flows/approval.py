@@ -7,7 +7,7 @@ says who waits for what, so that an approval on the command line, a discard or a
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import Annotated
 from uuid import UUID
 
@@ -19,11 +19,13 @@ from prefect.input import RunInput
 from prefect.states import Cancelled, Completed
 from pydantic import Field, StringConstraints
 
+from scimport.flows.artifacts import Artifacts, harmless
 from scimport.project import Pipeline, Project
 from scimport.state import Database
 from scimport.state.plans import Plans, PlanState, Review, awaited, find_plan, waited_for
 
-_Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+# Prefect's server checks the form by its JSON Schema.
+_Words = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"\S")]
 
 
 class Approval(RunInput):
@@ -39,73 +41,58 @@ ON_THE_COMMAND_LINE = {"name": "scimport approve", "reason": "See scimport show.
 """What stands in the form when the approval, with who and why, is in the state already."""
 
 
-def flow_run_id() -> str:
-    """Id of the flow run that this is; empty outside of one."""
-    return str(runtime.flow_run.id or "")
-
-
-def may_wait(pipeline: Pipeline) -> bool:
-    """Whether this flow run may be suspended: it must be a deployment's, and nobody else's part."""
-    is_served = runtime.deployment.id and not runtime.flow_run.parent_flow_run_id
-    return bool(is_served and pipeline.config.approval_within)
-
-
-def wait(database: Database, pipeline: Pipeline, plan_id: str, words: str) -> None:
+def wait(project: Project, pipeline: Pipeline, plan_id: str) -> None:
     """Suspend this flow run until somebody approves the plan, at most ``approval_within``.
 
-    Does not return: the process ends, and a resumed flow run begins anew.
-
-    Args:
-        database: The state.
-        pipeline: The pipeline.
-        plan_id: The plan.
-        words: Markdown above the form: what stops the plan, without values and keys of people.
+    Returns only where it cannot be suspended: the pipeline wants none of it, no deployment would run it
+    again, or it is a part of another flow run.
     """
-    with database.write() as connection:
+    if not (runtime.deployment.id and pipeline.config.approval_within) or runtime.flow_run.parent_flow_run_id:
+        return
+    with closing(Database(project.state_url)) as database, database.write() as connection:
         review, now = find_plan(connection, plan_id), database.now(connection)
-        if review is None or review.state is not PlanState.STAGED:
+        if review is None or review.state is not PlanState.STAGED or review.approved_by:
             return
-        seconds = min(pipeline.config.approval_within, review.expires_at - now)
-        Plans(database, pipeline.name).wait(connection, plan_id, flow_run_id(), now + seconds)
-    database.close()
-    form = Approval.with_initial_data(description=words)
-    suspend_flow_run(wait_for_input=form, timeout=int(seconds), key=plan_id)
+        until = min(now + pipeline.config.approval_within, review.expires_at)
+        Plans(database, pipeline.name).wait(connection, plan_id, _flow_run(), until)
+    form = Approval.with_initial_data(description=Artifacts(pipeline.name).plan(review, until))
+    with harmless("The flow run cannot be suspended"):
+        suspend_flow_run(wait_for_input=form, timeout=int(until - now), key=plan_id)
 
 
-def approved(database: Database, review: Review) -> None:
-    """Take over what the form says, unless the plan was approved on the command line before."""
-    given = suspend_flow_run(wait_for_input=Approval, timeout=60, key=review.id)
-    plans = Plans(database, review.pipeline)
-    with database.write() as connection:
-        now = find_plan(connection, review.id)
-        if now is not None and now.state is PlanState.STAGED and not now.approved_by:
-            plans.approve(connection, review.id, f"{given.name} on Prefect's page", given.reason)
-        plans.wait(connection, review.id, "")
+def taken_up(project: Project) -> str | None:
+    """Id of the plan that this flow run was suspended for, now approved; ``None`` for a run that begins.
 
-
-def awaited_plan(database: Database) -> Review | None:
-    """The plan that this flow run was suspended for; ``None`` for one that begins."""
-    with database.read() as connection:
-        return awaited(connection, flow_run_id())
-
-
-def settle(database: Database, pipeline: str) -> None:
-    """Tell the flow runs that wait for plans of a pipeline what became of these: go on, or end.
-
-    Args:
-        database: The state.
-        pipeline: Name of the pipeline.
+    Who and why are those of the form, unless the plan was approved on the command line before.
     """
-    with database.read() as connection:
-        waiting = [one for one in waited_for(connection, pipeline) if one.waiter != flow_run_id()]
-    for review in waiting:
-        if review.state is PlanState.STAGED and not review.approved_by:
-            continue
-        with get_client(sync_client=True) as client, suppress(ObjectNotFound):
-            _tell(client, review)
-        if review.state is not PlanState.STAGED:
-            with database.write() as connection:
-                Plans(database, pipeline).wait(connection, review.id, "")
+    with closing(Database(project.state_url)) as database:
+        with database.read() as connection:
+            review = awaited(connection, _flow_run())
+        if review is None:
+            return None
+        given = suspend_flow_run(wait_for_input=Approval, timeout=60, key=review.id)
+        plans = Plans(database, review.pipeline)
+        with database.write() as connection:
+            now = find_plan(connection, review.id)
+            if now is not None and now.state is PlanState.STAGED and not now.approved_by:
+                plans.approve(connection, review.id, f"{given.name} (Prefect)", given.reason)
+            plans.wait(connection, review.id, "")
+    return review.id
+
+
+def settle(project: Project, pipeline: str) -> None:
+    """Tell the flow runs that wait for plans of a pipeline what became of these: go on, or end."""
+    with closing(Database(project.state_url)) as database:
+        with database.read() as connection:
+            waiting = [one for one in waited_for(connection, pipeline) if one.waiter != _flow_run()]
+        for review in waiting:
+            if review.state is PlanState.STAGED and not review.approved_by:
+                continue
+            with get_client(sync_client=True) as client, suppress(ObjectNotFound):
+                _tell(client, review)
+            if review.state is not PlanState.STAGED:
+                with database.write() as connection:
+                    Plans(database, pipeline).wait(connection, review.id, "")
 
 
 def _tell(client: SyncPrefectClient, review: Review) -> None:
@@ -120,3 +107,8 @@ def _tell(client: SyncPrefectClient, review: Review) -> None:
     else:
         words = f"The plan {review.id} is {review.state}: there is nothing left to wait for."
         client.set_flow_run_state(number, Cancelled(message=words), force=True)
+
+
+def _flow_run() -> str:
+    """Id of the flow run that this is; of none outside of one, so that nothing in the state waits for it."""
+    return str(runtime.flow_run.id or "none")

@@ -20,9 +20,11 @@ from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
 from pydantic import Field
 
-from scimport.errors import ScimportError
-from scimport.flows.artifacts import Artifacts
+from scimport.errors import GuardStop, ScimportError
+from scimport.flows import approval
+from scimport.flows.artifacts import Artifacts, harmless
 from scimport.model import RunSummary
+from scimport.notice import noticed
 from scimport.plan import Selection
 from scimport.project import Project, find_project, open_project
 from scimport.stages import PipelineRun, Progress
@@ -63,7 +65,7 @@ def provision(
     who = caller.get(Caller())
     try:
         selection = Selection(full=full, limit=limit, keys=frozenset(keys or ()))
-        who.summary = _load(_project(project), pipeline, selection, who)
+        who.summary = _provision(_project(project), pipeline, selection, who)
     except Exception as error:  # noqa: BLE001 - handed on, in a form that is fit for Prefect's database
         who.error = error
         _log(error)
@@ -74,25 +76,52 @@ def provision(
     return cast("RunSummary", Completed(message=words, data=who.summary))
 
 
-def _load(project: Project, pipeline: str, selection: Selection, who: Caller) -> RunSummary:
+def _provision(project: Project, pipeline: str, selection: Selection, who: Caller) -> RunSummary:
+    if (plan_id := approval.taken_up(project)) is not None:
+        return _work(_run(project, pipeline, Selection(), who), lambda run: _apply(run, plan_id))
+    run = _run(project, pipeline, selection, who)
+    try:
+        return _work(run, _load)
+    except GuardStop:
+        # Returns only where the approval cannot be waited for.
+        approval.wait(project, run.pipeline, run.summary.plan_id)
+        raise
+    finally:
+        with harmless("Flow runs that wait for older plans could not be told"):
+            approval.settle(project, pipeline)
+
+
+def _run(project: Project, pipeline: str, selection: Selection, who: Caller) -> PipelineRun:
     artifacts = Artifacts(pipeline)
 
     def progress(now: Progress) -> None:
         artifacts.progress(now)
         who.on_progress(now)
 
-    with PipelineRun(project, pipeline, selection, show_values=who.show_values, on_progress=progress) as run:
+    return PipelineRun(project, pipeline, selection, show_values=who.show_values, on_progress=progress)
+
+
+def _work(run: PipelineRun, stages: Callable[[PipelineRun], None]) -> RunSummary:
+    with noticed(run):
         try:
-            if run.unfinished():
-                _stage("resume", run.finish_interrupted)
-            part = 1
-            while _stage("extract-map", run.extract, f"extract-map part {part}"):
-                part += 1
-            _stage("plan", run.plan)
-            _stage("deliver", run.deliver)
+            stages(run)
         finally:
-            artifacts.result(run)
+            Artifacts(run.pipeline.name).result(run)
     return run.summary
+
+
+def _load(run: PipelineRun) -> None:
+    if run.unfinished():
+        _stage("resume", run.finish_interrupted)
+    part = 1
+    while _stage("extract-map", run.extract, f"extract-map part {part}"):
+        part += 1
+    _stage("plan", run.plan)
+    _stage("deliver", run.deliver)
+
+
+def _apply(run: PipelineRun, plan_id: str) -> None:
+    _stage("apply", lambda: run.apply(plan_id))
 
 
 def _stage(name: str, work: Callable[[], T], run_name: str = "") -> T:

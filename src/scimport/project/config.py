@@ -23,6 +23,7 @@ from scimport.project.values import (
     Encoding,
     EndpointUrl,
     Host,
+    NoticeUrl,
     Parameter,
     Pattern,
     Secret,
@@ -364,6 +365,17 @@ class GuardsConfig(Config):
     )
 
 
+class NotifyConfig(Config):
+    """Who is told how a run ended."""
+
+    urls: Annotated[tuple[NoticeUrl, ...], Field(min_length=1)] = Field(
+        description="Webhooks (https, http) and URLs of Apprise; take secrets in them from ${NAME}."
+    )
+    on: Annotated[tuple[Literal["failed", "stopped", "degraded", "ok"], ...], Field(min_length=1)] = Field(
+        default=("failed", "stopped", "degraded"), description="Ends of a run that are told."
+    )
+
+
 class PipelineConfig(Config):
     """A pipeline: from which source, by which mapping, to which app, when."""
 
@@ -386,7 +398,10 @@ class PipelineConfig(Config):
     )
     approval_within: Duration = Field(
         default=43200.0,
-        description="How long a run under Prefect waits for approval when a guard stops it; 0 for not at all.",
+        description="How long a stopped run waits for approval under Prefect; 0 for not at all.",
+    )
+    notify: NotifyConfig | None = Field(
+        default=None, description="Who is told when a run ends otherwise than well."
     )
     guards: GuardsConfig = Field(
         default_factory=GuardsConfig, description="What a plan may not do unless it is approved."

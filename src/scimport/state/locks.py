@@ -55,7 +55,11 @@ def _take(database: Database, pipeline: str, owner: str) -> None:
         row = (pipeline, owner, now + LEASE, now)
         if database.insert_many(connection, lock, ("pipeline", "owner", "until", "since"), [row]):
             return
-        query = select(lock.c.owner, lock.c.until, lock.c.since).where(lock.c.pipeline == pipeline).with_for_update()
+        query = (
+            select(lock.c.owner, lock.c.until, lock.c.since)
+            .where(lock.c.pipeline == pipeline)
+            .with_for_update()
+        )
         held = connection.execute(query).one_or_none()
         if held is not None and held.until > now and not _is_dead(held.owner):
             message = f"pipeline {pipeline} is held by another run ({_words(held.owner, held.since)})"

@@ -254,6 +254,15 @@ class Plans:
         for row in connection.execute(query).mappings():
             yield _problem(row)
 
+    def reasons(self, connection: Connection, plan_id: str, count: int) -> list[tuple[str, str, int]]:
+        """The most frequent errors of the plan's records: code, field, and of how many."""
+        number = func.count().label("number")
+        query = select(problem.c.code, problem.c.field, number).where(
+            problem.c.plan_id == plan_id, problem.c.severity == Severity.ERROR.value
+        )
+        query = query.group_by(problem.c.code, problem.c.field).order_by(number.desc(), problem.c.code)
+        return [(row[0], row[1], row[2]) for row in connection.execute(query.limit(count))]
+
     def _discard(self, connection: Connection) -> None:
         mine = plan.c.pipeline == self._pipeline
         never_applied = plan.c.state.in_((PlanState.BUILDING, PlanState.STAGED))

@@ -90,9 +90,7 @@ plan = Table(
     Column("approved_by", Text, nullable=False, comment="user and machine; empty: nobody"),
     Column("approved_at", Double),
     Column("reason", Text, nullable=False, comment="of the approval"),
-    Column(
-        "waiter", String(64), nullable=False, server_default="", comment="flow run that waits for the approval"
-    ),
+    Column("waiter", String(64), nullable=False, server_default="", comment="flow run that waits for it"),
     Column("waits_until", Double),
     Index("ix_plan_pipeline_created_at", "pipeline", "created_at"),
 )

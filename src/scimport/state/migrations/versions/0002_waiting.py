@@ -11,7 +11,7 @@ depends_on = None
 
 def upgrade() -> None:
     """Add the columns; what is there waits for nobody."""
-    who = "flow run that waits for the approval"
+    who = "flow run that waits for it"
     op.add_column("plan", sa.Column("waiter", sa.String(64), nullable=False, server_default="", comment=who))
     op.add_column("plan", sa.Column("waits_until", sa.Double()))
     op.add_column("lock", sa.Column("since", sa.Double(), nullable=False, server_default="0"))
