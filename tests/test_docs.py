@@ -396,6 +396,7 @@ def _default(model: type[BaseModel], name: str, info: FieldInfo) -> str:
     if isinstance(value, float):
         return f"`{value / 60:g}m`"
     shown = json.dumps(value) if isinstance(value, bool) else str(value)
+    shown = f"[{', '.join(value)}]" if isinstance(value, tuple) else shown
     return "" if value in (None, "", (), {}) else f"`{shown}`"
 
 

@@ -6,6 +6,7 @@ later. Entries are joined by job and ``externalId``; the last one since the pers
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -235,8 +236,13 @@ def is_news(person: Delivered, entry: LogEntry, skew: float = 0.0) -> bool:
 
 
 def outcome_of(person: Delivered, entry: LogEntry, body: bytes | None = None) -> Outcome:
-    """What an entry says of a person, without the values of the person's user (``body``) in its words."""
+    """What an entry says of a person, without the values of the person's user (``body``) in its words.
+
+    Words of the endpoint that may quote a user who is not known are not kept.
+    """
     users = () if body is None else (body,)
+    if body is None:
+        entry = dataclasses.replace(entry, reason=_unsaid(entry.reason), recommended_action="")
     return Outcome(
         person=person,
         status=_STATUS[entry.status],
@@ -247,6 +253,10 @@ def outcome_of(person: Delivered, entry: LogEntry, body: bytes | None = None) ->
         change_id=entry.change_id,
         cycle_id=entry.cycle_id,
     )
+
+
+def _unsaid(reason: str) -> str:
+    return "(not kept: they may quote values)" if reason else ""
 
 
 def _order(at: float, status: Status) -> tuple[float, int]:

@@ -23,13 +23,15 @@ class Problem:
 
     Attributes:
         code: Stable name of the kind of problem, documented in docs/problems.md.
-        message: What is wrong, in one sentence. It never holds a value of a person.
+        message: What is wrong, in one sentence. It never holds a value or a key of a person.
         severity: Whether it stops what it is about.
         hint: What to do next, in one sentence; may be empty.
         file: Path relative to the project folder (or a URL without its password); empty when there is none.
         line: Line in that file, counted from 1.
         row: Record number in the source, counted from 1, where lines do not exist (SQL).
         key: Key of the record, when the problem is about one.
+        keys: Keys of the first people, when it is about several. Like ``key``, they go to nobody else's
+            server.
         field: Column, SCIM attribute path, or dotted path of a key in a YAML file.
         value: The offending value as text, for those who ask with ``--show-values``; masked everywhere else.
     """
@@ -44,6 +46,7 @@ class Problem:
     key: str = ""
     field: str = ""
     value: str = ""
+    keys: tuple[str, ...] = ()
 
     @property
     def place(self) -> str:

@@ -18,7 +18,7 @@ import gc
 import itertools
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -38,7 +38,7 @@ from scimport.plan import Input, PlanBuilder, Selection
 from scimport.plan.guards import stops
 from scimport.project import Project
 from scimport.review import check_applicable, check_guards, digests
-from scimport.state import Database, locks, runs
+from scimport.state import locks, open_state, runs
 from scimport.state.outbox import Limits, StateOutbox
 from scimport.state.people import People
 from scimport.state.plans import Plans, PlanState, find_plan
@@ -105,7 +105,7 @@ class PipelineRun:
 
     def __enter__(self) -> Self:
         with ExitStack() as exits:
-            self._database = Database(self._project.state_url)
+            self._database = open_state(self._project)
             exits.callback(self._database.close)
             exits.enter_context(locks.hold(self._database, self.pipeline.name))
             self._plans = Plans(self._database, self.pipeline.name)
@@ -298,7 +298,7 @@ class PipelineRun:
 
 def unfinished(project: Project, name: str) -> str | None:
     """Id of the plan of a pipeline whose delivery was cut off, if there is one."""
-    database = Database(project.state_url)
+    database = open_state(project)
     try:
         with database.read() as connection:
             return Plans(database, project.pipeline(name).name).unfinished(connection)

@@ -57,9 +57,9 @@ def trace(project: Project, database: Database, name: str) -> Iterator[Trace]:
             key = history.key_of(connection, one, name)
             if key is None:
                 continue
-            known = history.acknowledged(connection, one, key)
+            known = history.acknowledged(connection, database.vault, one, key)
             steps = tuple(history.steps(connection, one, key))
-            problems = tuple(history.problems(connection, one, key))
+            problems = tuple(history.problems(connection, database.vault, one, key))
         pipeline = project.pipeline(one)
         status = status_of(known, steps)
         yield Trace(

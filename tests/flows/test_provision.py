@@ -21,7 +21,7 @@ from prefect.logging.handlers import APILogHandler
 from tests.flows.conftest import Served, Shop, eventually
 
 from scimport.codes import Code
-from scimport.errors import Interrupted, SourceError, UsageError
+from scimport.errors import GuardStop, Interrupted, SourceError, UsageError
 from scimport.flows import artifacts, runner
 from scimport.flows.provision import provision
 from scimport.plan import Selection
@@ -209,10 +209,14 @@ def test_prefect_keeps_no_value_of_a_person(served: Served, shop: Shop, pages: P
     source.write_text(source.read_text().rpartition("K00061")[0])
     run(shop, show_values=True)
     pages.tasks(3)
+    shop.people(50, name="Zephyra")
+    with pytest.raises(GuardStop) as caught:
+        run(shop)
+    assert "K00000" in caught.value.problems[0].keys
     home = served.project.root / ".scimport" / "prefect"
     files = {path.name: path.read_bytes() for path in home.glob("*") if path.is_file()}
     assert b"extract-map" in files["prefect.db"] + files["prefect.db-wal"]
-    for value in (b"Zephyrine", b"Quirky", b"acme.example", b"K00060"):
+    for value in (b"Zephyr", b"Quirky", b"acme.example", b"K00060", b"K00004"):
         assert [name for name, text in files.items() if value in text] == []
     assert not (home / "storage").exists()
 

@@ -19,6 +19,7 @@ from scimport.cli import (
     plans,
     preview,
     problems,
+    rekey,
     run,
     schema,
     serve,
@@ -36,7 +37,21 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for module in (check, preview, run, plans, confirm, trace, status, capacity, problems, serve, schema, init):
+for module in (
+    check,
+    preview,
+    run,
+    plans,
+    confirm,
+    trace,
+    status,
+    capacity,
+    problems,
+    rekey,
+    serve,
+    schema,
+    init,
+):
     module.register(app)
 
 

@@ -33,11 +33,11 @@ def capacity(
 ) -> None:
     """Reckon how long loads take under the tenant's limits, when they fit, and what sending changes saves."""
     from scimport import capacity as reckoning  # noqa: PLC0415 - not needed for --help
-    from scimport.state import Database  # noqa: PLC0415
+    from scimport.state import open_state  # noqa: PLC0415
 
     project = options.find(context)
     pipeline = project.pipeline(name)
-    database = Database(project.state_url)
+    database = open_state(project)
     try:
         found = reckoning.capacity(database, pipeline, people)
     finally:

@@ -11,6 +11,7 @@ import typer
 
 from scimport.cli import options
 from scimport.cli.output import Output, problem_document
+from scimport.codes import Code
 from scimport.errors import ConfigError, SourceError
 from scimport.model import Problem, Severity
 
@@ -64,4 +65,10 @@ def _check_mapping(project: Project, pipeline: Pipeline) -> Iterator[Problem]:
         columns = known_columns(project, pipeline)
     except SourceError as error:
         yield from (dataclasses.replace(problem, severity=Severity.WARNING) for problem in error.problems)
-    compiled(project, pipeline, columns, datetime.now(UTC))
+    mapping, _ = compiled(project, pipeline, columns, datetime.now(UTC))
+    if pipeline.config.leavers == "deactivate" and project.state.values == "digest" and mapping.clear:
+        message = "leavers are sent without their values, which an app that lets nulls flow then clears"
+        hint = "Keep values (state.values: encrypt), or say `leavers: report`; see docs/privacy.md."
+        place = ("leavers",)
+        problem = pipeline.document.problem(Code.MINIMAL_LEAVERS, place, message, hint)
+        yield dataclasses.replace(problem, severity=Severity.WARNING)

@@ -42,11 +42,11 @@ def confirm(
 ) -> None:
     """Find out from the app's provisioning log what became of the people who were delivered."""
     from scimport.confirm import Confirming, delivered_pipelines  # noqa: PLC0415 - not needed for --help
-    from scimport.state import Database  # noqa: PLC0415
+    from scimport.state import open_state  # noqa: PLC0415
 
     project = options.find(context)
     output = Output(as_json=as_json)
-    database = Database(project.state_url)
+    database = open_state(project)
     documents: list[dict[str, Any]] = []
     codes = [0]
     try:

@@ -67,9 +67,9 @@ class View:
 @contextmanager
 def opened(project: Project) -> Iterator[Database]:
     """The state of a project."""
-    from scimport.state import Database  # noqa: PLC0415 - not needed for --help
+    from scimport.state import open_state  # noqa: PLC0415 - not needed for --help
 
-    database = Database(project.state_url)
+    database = open_state(project)
     try:
         yield database
     finally:

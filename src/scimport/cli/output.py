@@ -47,9 +47,8 @@ class Output:
             about = " ".join(filter(None, (problem.place, problem.key and f"[{problem.key}]", problem.field)))
             start = f"{escape(about)}: " if about else ""
             value = f" ({problem.value})" if show_values and problem.value else ""
-            self.console.print(
-                f"{start}[{colour}]{problem.severity} {problem.code}[/]: {escape(problem.message + value)}"
-            )
+            words = f"{problem.message}{value}{_first(problem)}"
+            self.console.print(f"{start}[{colour}]{problem.severity} {problem.code}[/]: {escape(words)}")
             if problem.hint:
                 self.console.print(f"  {escape(problem.hint)}", style="dim")
 
@@ -108,6 +107,10 @@ def problem_document(problem: Problem, *, show_values: bool = False) -> dict[str
     """A problem as ``--json`` prints it."""
     masked = problem.value if show_values else "***" if problem.value else ""
     return dataclasses.asdict(problem) | {"value": masked}
+
+
+def _first(problem: Problem) -> str:
+    return f"; the first: {', '.join(problem.keys)}" if problem.keys else ""
 
 
 def plural(number: int, one: str, several: str = "") -> str:

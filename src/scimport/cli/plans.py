@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import getpass
 import socket
+import time
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -58,7 +59,7 @@ def plans(context: typer.Context, name: options.OptionalName = None, as_json: op
             one.id,
             one.pipeline,
             one.state.value,
-            time_text(one.created_at)[:16].replace("T", " "),
+            _minute(one.created_at),
             one.counts.to_send,
             _waits(one),
         )
@@ -183,11 +184,21 @@ def _document(review: Review) -> dict[str, Any]:
         "created_at": time_text(review.created_at),
         "expires_at": time_text(review.expires_at),
     }
-    times["approved_at"] = time_text(review.approved_at) if review.approved_at else None
+    for name in ("approved_at", "waits_until"):
+        moment = getattr(review, name)
+        times[name] = time_text(moment) if moment else None
     return dataclasses.asdict(review) | times | {"stopped": stopped}
 
 
 def _waits(review: Review) -> str:
     if review.state != "staged":
         return ""
-    return "approve" if review.stopped and not review.approved_by else "apply"
+    if not review.stopped or review.approved_by:
+        return "apply"
+    if not review.waiter or not review.waits_until or review.waits_until < time.time():
+        return "approve"
+    return f"approve; a flow run waits until {_minute(review.waits_until)}"
+
+
+def _minute(seconds: float) -> str:
+    return time_text(seconds)[:16].replace("T", " ")

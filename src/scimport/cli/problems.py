@@ -27,11 +27,11 @@ def problems(
     as_json: options.Json = False,
 ) -> None:
     """List what was wrong with the records of a run."""
-    from scimport.state import Database, runs  # noqa: PLC0415 - not needed for --help
+    from scimport.state import open_state, runs  # noqa: PLC0415 - not needed for --help
     from scimport.state.plans import Plans  # noqa: PLC0415
 
     project = options.find(context)
-    database = Database(project.state_url)
+    database = open_state(project)
     found = runs.last(database, run) if run in project.pipeline_names else runs.find(database, run)
     if found is None:
         hint = "`scimport status` shows the last run of each pipeline."

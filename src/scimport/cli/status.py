@@ -23,14 +23,14 @@ def register(app: typer.Typer) -> None:
 
 def status(context: typer.Context, name: options.OptionalName = None, as_json: options.Json = False) -> None:
     """Show each pipeline's people, what became of them, its last run and unfinished work."""
-    from scimport.state import Database, runs  # noqa: PLC0415 - not needed for --help
+    from scimport.state import open_state, runs  # noqa: PLC0415 - not needed for --help
     from scimport.state.outcomes import Outcomes  # noqa: PLC0415
     from scimport.state.people import People  # noqa: PLC0415
     from scimport.state.plans import Plans  # noqa: PLC0415
 
     project = options.find(context)
     names = (project.pipeline(name).name,) if name else project.pipeline_names
-    database = Database(project.state_url)
+    database = open_state(project)
     found: list[dict[str, Any]] = []
     for one in names:
         last = runs.last(database, one)

@@ -32,10 +32,10 @@ def trace(
 ) -> None:
     """Tell one person's story: record, user, plans, requests, what became of it, what to do."""
     from scimport import trace as stories  # noqa: PLC0415 - not needed for --help
-    from scimport.state import Database  # noqa: PLC0415
+    from scimport.state import open_state  # noqa: PLC0415
 
     project = options.find(context)
-    database = Database(project.state_url)
+    database = open_state(project)
     try:
         found = list(stories.trace(project, database, key))
     finally:

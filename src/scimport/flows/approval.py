@@ -21,7 +21,7 @@ from pydantic import Field, StringConstraints
 
 from scimport.flows.artifacts import Artifacts, harmless
 from scimport.project import Pipeline, Project
-from scimport.state import Database
+from scimport.state import open_state
 from scimport.state.plans import Plans, PlanState, Review, awaited, find_plan, waited_for
 
 # Prefect's server checks the form by its JSON Schema.
@@ -49,7 +49,7 @@ def wait(project: Project, pipeline: Pipeline, plan_id: str) -> None:
     """
     if not (runtime.deployment.id and pipeline.config.approval_within) or runtime.flow_run.parent_flow_run_id:
         return
-    with closing(Database(project.state_url)) as database, database.write() as connection:
+    with closing(open_state(project)) as database, database.write() as connection:
         review, now = find_plan(connection, plan_id), database.now(connection)
         if review is None or review.state is not PlanState.STAGED or review.approved_by:
             return
@@ -65,7 +65,7 @@ def taken_up(project: Project) -> str | None:
 
     Who and why are those of the form, unless the plan was approved on the command line before.
     """
-    with closing(Database(project.state_url)) as database:
+    with closing(open_state(project)) as database:
         with database.read() as connection:
             review = awaited(connection, _flow_run())
         if review is None:
@@ -82,7 +82,7 @@ def taken_up(project: Project) -> str | None:
 
 def settle(project: Project, pipeline: str) -> None:
     """Tell the flow runs that wait for plans of a pipeline what became of these: go on, or end."""
-    with closing(Database(project.state_url)) as database:
+    with closing(open_state(project)) as database:
         with database.read() as connection:
             waiting = [one for one in waited_for(connection, pipeline) if one.waiter != _flow_run()]
         for review in waiting:

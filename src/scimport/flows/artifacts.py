@@ -106,7 +106,7 @@ def _words(review: Review, until: float) -> str:
 
 def _stop(problem: Problem) -> str:
     about = " ".join(filter(None, (f"**{problem.code}**", problem.field)))
-    return f"- {about}: {problem.message.partition('; the first:')[0]}. {problem.hint}"
+    return f"- {about}: {problem.message}. {problem.hint}"
 
 
 def _counts(summary: RunSummary) -> dict[str, int]:

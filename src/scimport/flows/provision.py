@@ -154,9 +154,9 @@ def _words(error: Exception) -> str:
 
 
 def _clean(error: Exception) -> Exception:
-    """The error that a Python flow sees, and Prefect after it: without what led to it, and without values."""
+    """The error that a Python flow sees, and Prefect after it: without what led to it, values and keys."""
     if isinstance(error, ScimportError):
-        return type(error)([replace(problem, value="") for problem in error.problems])
+        return type(error)([replace(problem, value="", key="", keys=()) for problem in error.problems])
     return RuntimeError(_words(error))
 
 

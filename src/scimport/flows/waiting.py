@@ -8,7 +8,7 @@ from scimport.codes import Code
 from scimport.errors import ScimportError
 from scimport.model import Problem
 from scimport.project import Project
-from scimport.state import Database
+from scimport.state import open_state
 from scimport.state.plans import PlanState, waited_for
 
 
@@ -21,7 +21,7 @@ def tell_waiting(project: Project, pipeline: str) -> bool:
     Raises:
         ScimportError: Prefect cannot be reached; the flow runs give up by themselves in time.
     """
-    with closing(Database(project.state_url)) as database, database.read() as connection:
+    with closing(open_state(project)) as database, database.read() as connection:
         waiting = waited_for(connection, pipeline)
     if not any(one.approved_by or one.state is not PlanState.STAGED for one in waiting):
         return False

@@ -12,10 +12,10 @@ from typing import Any
 from sqlalchemy import Connection
 
 from scimport.codes import Code
-from scimport.digests import digest_rows, digest_user
+from scimport.digests import digest_rows
 from scimport.errors import SourceError
 from scimport.model import Change, ChangeKind, PlanCounts, Problem, Severity, Status, placed
-from scimport.plan.compare import deactivated, kind_of
+from scimport.plan.compare import deactivated, kind_of, minimal
 from scimport.plan.guards import SHOWN, AttributeCounts, Measure, Tally, measured
 from scimport.plan.records import MAX_KEY, Input, Mapper, Record, Row, key_texts
 from scimport.plan.seen import Seen
@@ -23,6 +23,7 @@ from scimport.sources.base import Batch
 from scimport.state.database import Database
 from scimport.state.people import Known, People, Person
 from scimport.state.plans import Plans, Staged
+from scimport.state.vault import Values
 
 BATCH = 200
 """Rows that are read and looked up together."""
@@ -70,6 +71,7 @@ class PlanBuilder:
     def __init__(self, database: Database, pipeline: str, source: Input, selection: Selection) -> None:
         self._database, self._input, self._selection = database, source, selection
         self._people, self._plans = People(database, pipeline), Plans(database, pipeline)
+        self._vault = database.vault
         self._keys = frozenset(selection.keys)
         self._mapper = Mapper(source)
         self._batches = iter(source.source.batches(BATCH))
@@ -127,7 +129,7 @@ class PlanBuilder:
             rows, keys = [rows[n] for n in wanted], [keys[n] for n in wanted]
             positions = [positions[n] for n in wanted]
         self.read += len(rows)
-        digests = digest_rows(self._input.mapping.fingerprint, rows)
+        digests = digest_rows(self._input.mapping.fingerprint, rows, self._vault.digest_key)
         known: dict[int, Known] = {}
         same = bytearray(len(rows))
         again: list[Record] = []
@@ -212,7 +214,7 @@ class PlanBuilder:
             )
         if record.known is None:
             return _joiner(record)
-        digest = digest_user(record.body)
+        digest = self._vault.digest(record.body)
         if same := record.known.user_digest == digest:
             self._unchanged += 1
             if not self._selection.full:
@@ -252,7 +254,7 @@ class PlanBuilder:
         known = {keys[found[0]]: Known._make(found) for found in self._people.lookup(connection, keys)}
         for record in records:
             first = staged.get(record.key) or self._unchanged_before(known[record.key], record.key)
-            if _is_same(first, record):
+            if self._is_same(first, record):
                 self._repeated += 1
                 self._tell(connection, record, Code.REPEATED_ROW, Severity.WARNING)
             elif self._input.duplicates == "last":
@@ -272,6 +274,14 @@ class PlanBuilder:
             person.user_digest,
             b"",
         )
+
+    def _is_same(self, first: Staged, record: Record) -> bool:
+        """Whether a record repeats an earlier one of its key: its row, or a row that makes the same user."""
+        if first.row_digest == record.digest:
+            return True
+        if first.body:
+            return first.body == record.body
+        return bool(record.body) and first.user_digest == self._vault.digest(record.body)
 
     def _uncount(self, connection: Connection, first: Staged) -> None:
         """The first record of a key does not count any more."""
@@ -405,8 +415,9 @@ class PlanBuilder:
         leaver = Change(person.key, ChangeKind.LEAVER, Status.REPORTED, person.external_id, active=False)
         if self._input.leavers == "report":
             return leaver
-        body = deactivated(person.body)
-        return leaver._replace(status=Status.PLANNED, body=body, user_digest=digest_user(body))
+        known = self._vault.values is not Values.DIGEST
+        body = deactivated(person.body) if known else minimal(person.external_id)
+        return leaver._replace(status=Status.PLANNED, body=body, user_digest=self._vault.digest(body))
 
     def _counts(self) -> PlanCounts:
         return PlanCounts(
@@ -464,15 +475,6 @@ def _staged(one: Change) -> Staged:
     return Staged(
         one.key, one.kind, one.status, one.active, one.position, one.row_digest, one.user_digest, one.body
     )
-
-
-def _is_same(first: Staged, record: Record) -> bool:
-    """Whether a record repeats an earlier one of its key: the same row, or a row that makes the same user."""
-    if first.row_digest == record.digest:
-        return True
-    if first.body:
-        return first.body == record.body
-    return bool(record.body) and first.user_digest == digest_user(record.body)
 
 
 _REPEATS = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import orjson
 
+from scimport.mappings.attributes import CORE_URN
 from scimport.model import ChangeKind
 from scimport.state.people import Known
 
@@ -28,3 +29,11 @@ def deactivated(body: bytes) -> bytes:
     user = orjson.loads(body)
     user["active"] = False
     return orjson.dumps(user)
+
+
+def minimal(external_id: str) -> bytes:
+    """A leaver whose values are not known any more: the account by ``externalId``, and ``active`` false.
+
+    What is left out stays as it is in the directory, unless the app lets nulls flow (entra-facts 2.9).
+    """
+    return orjson.dumps({"schemas": [CORE_URN], "externalId": external_id, "active": False})

@@ -71,13 +71,12 @@ def stops(measures: Iterable[Measure], guards: GuardsConfig) -> list[Problem]:
 def _problem(measure: Measure, most: int, limit: GuardLimit) -> Problem:
     guard, _, attribute = measure.guard.partition(":")
     share = 100 * measure.count / measure.population
-    keys = f"; the first: {', '.join(measure.keys)}" if measure.keys else ""
     message = (
         f"{measure.count:,} {measure.what} {measure.population:,} ({share:.0f} %);"
-        f" at most {most:,} are let through ({limit.max_percent:g} %, {limit.max_count:,}){keys}"
+        f" at most {most:,} are let through ({limit.max_percent:g} %, {limit.max_count:,})"
     )
     code = Code(f"guard-{guard.replace('_', '-')}")
-    return Problem(code, message, Severity.ERROR, measure.hint, field=attribute)
+    return Problem(code, message, Severity.ERROR, measure.hint, field=attribute, keys=measure.keys)
 
 
 def flatten(user: dict[str, Any]) -> dict[str, Any]:

@@ -110,7 +110,9 @@ def _people(plans: Plans, connection: Connection, plan_id: str, rows: Iterator[A
         keys = [row["key"] for row in batch]
         changed = {key: differences(old, new) for key, old, new in plans.modified(connection, plan_id, keys)}
         changed |= {
-            row["key"]: differences(b"{}", row["body"]) for row in batch if row["kind"] == ChangeKind.JOINER
+            row["key"]: differences(b"{}", row["body"] or b"{}")
+            for row in batch
+            if row["kind"] == ChangeKind.JOINER
         }
         problems: dict[str, list[Problem]] = {}
         invalid = [row["key"] for row in batch if row["kind"] == ChangeKind.INVALID]

@@ -23,6 +23,7 @@ from scimport.project.values import (
     Encoding,
     EndpointUrl,
     Host,
+    Key,
     NoticeUrl,
     Parameter,
     Pattern,
@@ -409,9 +410,20 @@ class PipelineConfig(Config):
 
 
 class StateConfig(Config):
-    """Where the state database is."""
+    """Where the state database is, and how it keeps what it knows of people."""
 
     url: Secret | None = Field(default=None, description="SQLAlchemy URL; default SQLite in .scimport/.")
+    values: Literal["keep", "encrypt", "digest"] = Field(
+        default="keep",
+        description="Values of people: as they are, encrypted, or digests once they were sent.",
+    )
+    key: Key | None = Field(
+        default=None, description="Key of encrypt and digest, as ${NAME}; default SCIMPORT_STATE_KEY."
+    )
+    old_key: Key | None = Field(
+        default=None,
+        description="The key before, until scimport rekey is done; default SCIMPORT_STATE_OLD_KEY.",
+    )
 
 
 class SettingsConfig(Config):

@@ -10,6 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from pydantic import SecretStr
+
 from scimport.codes import Code
 from scimport.errors import ConfigError, StateError, UsageError
 from scimport.model import Problem
@@ -19,6 +21,7 @@ from scimport.project.config import (
     PipelineConfig,
     SettingsConfig,
     SqlSourceConfig,
+    StateConfig,
 )
 from scimport.project.document import Document, load_document, read_text, relative_name
 from scimport.project.environment import Resolved, read_environment, resolve
@@ -250,6 +253,16 @@ class Project:
             return f"sqlite:///{self.data_dir / 'state.db'}"
         found = _RELATIVE_SQLITE.fullmatch(url)
         return f"{found['dialect']}:///{self.root / found['path']}{found['rest']}" if found else url
+
+    @property
+    def state(self) -> StateConfig:
+        """Where the state is, and how it keeps what it knows of people.
+
+        Raises:
+            ConfigError: scimport.toml is wrong.
+            StateError: .scimport cannot be made.
+        """
+        return self._settings().state.model_copy(update={"url": SecretStr(self.state_url)})
 
     def _settings(self, _file: str = SETTINGS_FILE) -> SettingsConfig:
         return load_settings(self.root, self.environment)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from scimport.codes import Code
@@ -16,6 +16,9 @@ from scimport.project.environment import resolve
 from scimport.project.validation import validate
 
 FILE = "scimport.toml"
+
+_VARIABLES = {"key": "SCIMPORT_STATE_KEY", "old_key": "SCIMPORT_STATE_OLD_KEY"}
+"""Where keys below ``[state]`` come from when the file does not say."""
 
 _TABLE = re.compile(r"\s*\[\s*(?P<names>[\w.-]+)\s*\]")
 _KEY = re.compile(r"\s*(?P<name>[\w-]+)\s*=")
@@ -29,15 +32,32 @@ def load_settings(root: Path, environment: Mapping[str, str]) -> SettingsConfig:
         ConfigError: With all problems of the file.
     """
     path = root / FILE
-    if not path.is_file():
-        return SettingsConfig()
-    text = read_text(path, FILE, Code.BAD_VALUE)
+    text = read_text(path, FILE, Code.BAD_VALUE) if path.is_file() else ""
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(_syntax_problem(str(error))) from None
     document = Document(path, FILE, data, _lines(text))
-    return validate(SettingsConfig, resolve(document, environment), document)
+    written = list(_written_keys(document))
+    state = data.setdefault("state", {})
+    if isinstance(state, dict):
+        state |= {
+            name: f"${{{variable}}}"
+            for name, variable in _VARIABLES.items()
+            if environment.get(variable) and name not in state
+        }
+    return validate(SettingsConfig, resolve(document, environment), document, written)
+
+
+def _written_keys(document: Document) -> Iterator[Problem]:
+    """Keys that the file itself holds: it is in a repository, where a key is not one any more."""
+    state = document.data.get("state")
+    for name, variable in _VARIABLES.items():
+        value = state.get(name) if isinstance(state, dict) else None
+        if isinstance(value, str) and "${" not in value:
+            message = f"'{name}' is written into the file, which is no place for a key"
+            hint = f"Make a new one with `scimport rekey --new-key`, and put it into {variable}."
+            yield document.problem(Code.BAD_VALUE, ("state", name), message, hint)
 
 
 def _syntax_problem(words: str) -> Problem:

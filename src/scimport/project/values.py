@@ -5,6 +5,7 @@ A value of the environment is always text (``min_rows: ${MIN}``), so what is not
 
 from __future__ import annotations
 
+import base64
 import codecs
 import difflib
 import math
@@ -86,9 +87,7 @@ def _duration(value: object) -> float:
 
 def _notice_url(value: SecretStr) -> SecretStr:
     if not re.match(r"[a-z][a-z0-9+.-]*://.", value.get_secret_value(), re.IGNORECASE):
-        raise refuse(
-            "must be a URL", "A webhook begins with https://; Apprise documents its own."
-        )
+        raise refuse("must be a URL", "A webhook begins with https://; Apprise documents its own.")
     return value
 
 
@@ -181,6 +180,26 @@ def _database_url(value: SecretStr) -> SecretStr:
     return value
 
 
+def _key(value: SecretStr) -> SecretStr:
+    key_bytes(value.get_secret_value())
+    return value
+
+
+def key_bytes(text: str) -> bytes:
+    """The 32 bytes of a key that is written in base64 (RFC 4648, either alphabet).
+
+    Raises:
+        PydanticCustomError: It is not that.
+    """
+    try:
+        key = base64.b64decode(text.strip().replace("-", "+").replace("_", "/"), validate=True)
+    except ValueError:
+        key = b""
+    if len(key) != 32:
+        raise refuse("must be 32 bytes in base64", "Make one with: scimport rekey --new-key")
+    return key
+
+
 def _scalar(value: object) -> object:
     if value is not None and not isinstance(value, str | int | float | bool):
         raise refuse(
@@ -200,6 +219,7 @@ def _variable_names(value: dict[str, Any]) -> dict[str, Any]:
 
 Text = Annotated[str, Field(min_length=1)]
 Secret = Annotated[SecretStr, Field(min_length=1)]
+Key = Annotated[Secret, AfterValidator(_key)]
 Boolean = Annotated[bool, BeforeValidator(_boolean), Field(strict=True)]
 Count = Annotated[int, BeforeValidator(whole_number), Field(strict=True, ge=0)]
 Cell = Annotated[str, BeforeValidator(_text_of_integer), WithJsonSchema({"type": ["string", "integer"]})]

@@ -17,8 +17,10 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from scimport.codes import Code
 from scimport.errors import StateError
 from scimport.model import Problem
+from scimport.state.keyring import unlocked
+from scimport.state.vault import KEEP, Keeping, Vault
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest migration: a database that says this needs no migrating."""
 
 _CLOCKS = {
@@ -47,12 +49,13 @@ class Database:
 
     Args:
         url: A SQLAlchemy URL. A SQLite file is created, with its folder, readable by its owner alone.
+        keeping: How it is to be kept, which must be how it is kept; ``None`` for who changes that.
 
     Raises:
-        StateError: It cannot be reached, or a newer scimport has changed it.
+        StateError: It cannot be reached, a newer scimport has changed it, or it is kept otherwise.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, keeping: Keeping | None = KEEP) -> None:
         self.engine = _engine(url)
         self.dialect = self.engine.dialect.name
         self._clock = text(_CLOCKS.get(self.dialect, "SELECT EXTRACT(EPOCH FROM CURRENT_TIMESTAMP)"))
@@ -60,6 +63,14 @@ class Database:
             _migrate(self.engine)
         except (OperationalError, DBAPIError) as error:
             raise _unreachable(self.engine.url, error) from error
+        self.vault = Vault()
+        """Seals and opens people's values."""
+        if keeping is not None:
+            try:
+                self.vault = unlocked(self, keeping)
+            except StateError:
+                self.close()
+                raise
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -102,6 +113,14 @@ class Database:
         )
         named = [dict(zip(columns, row, strict=True)) for row in rows]
         return connection.execute(statement, named, execution_options={"preserve_rowcount": True}).rowcount
+
+    def compact(self) -> None:
+        """Overwrite what was deleted or replaced, where the database is a file of ours (SQLite)."""
+        if self.dialect == "sqlite":
+            with self._refusals(), self.engine.connect() as connection:
+                cursor = connection.connection.cursor()
+                cursor.execute("VACUUM")
+                cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
         """Let go of all connections."""

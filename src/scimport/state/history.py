@@ -10,6 +10,7 @@ from sqlalchemy import Connection, and_, func, select
 from scimport.codes import Code
 from scimport.model import Problem, Severity
 from scimport.state.schema import change, delivery, outcome, person, person_user, plan, problem
+from scimport.state.vault import Vault
 
 _FIELDS = ("code", "severity", "message", "hint", "file", "line", "row", "key", "field", "value")
 
@@ -82,7 +83,7 @@ def key_of(connection: Connection, pipeline: str, name: str) -> str | None:
     return None
 
 
-def acknowledged(connection: Connection, pipeline: str, key: str) -> Acknowledged | None:
+def acknowledged(connection: Connection, vault: Vault, pipeline: str, key: str) -> Acknowledged | None:
     """The person as last accepted; None for somebody who never was."""
     is_current = and_(outcome.c.person_id == person.c.id, outcome.c.delivery_id == person.c.delivery_id)
     joined = (
@@ -110,7 +111,7 @@ def acknowledged(connection: Connection, pipeline: str, key: str) -> Acknowledge
     return Acknowledged(
         external_id=row.external_id,
         active=row.active,
-        body=bytes(row.body or b"{}"),
+        body=vault.open(pipeline, key, bytes(row.body or b"")) or b"{}",
         accepted_at=row.acknowledged_at,
         sent=_sent(row[-len(_SENT) :]),
         status=row.status,
@@ -135,7 +136,7 @@ def steps(connection: Connection, pipeline: str, key: str) -> list[Step]:
     ]
 
 
-def problems(connection: Connection, pipeline: str, key: str) -> list[tuple[str, Problem]]:
+def problems(connection: Connection, vault: Vault, pipeline: str, key: str) -> list[tuple[str, Problem]]:
     """The problems of a person's records, each with the id of its plan, oldest first."""
     query = select(problem.c.plan_id, *(problem.c[name] for name in _FIELDS))
     mine = problem.c.plan_id.in_(select(plan.c.id).where(plan.c.pipeline == pipeline))
@@ -146,6 +147,7 @@ def problems(connection: Connection, pipeline: str, key: str) -> list[tuple[str,
             Problem(
                 **{name: row[name] for name in _FIELDS}
                 | {"code": Code(row["code"]), "severity": Severity(row["severity"])}
+                | {"value": vault.open_text(pipeline, key, row["value"])}
             ),
         )
         for row in rows

@@ -26,13 +26,13 @@ from sqlalchemy.dialects import mysql, postgresql, sqlite
 
 from scimport.apps.outbox import Delivery, DeliveryResult, Operation, Wait
 from scimport.codes import Code
-from scimport.digests import digest_user
 from scimport.errors import BudgetError
 from scimport.model import DeliveryCounts, Problem, Status
 from scimport.state import schema
 from scimport.state.database import Database
 from scimport.state.plans import Plans
 from scimport.state.schema import change, pace, person, person_user, plan, problem
+from scimport.state.vault import Values
 
 DAY = 86_400.0
 LOST_AFTER = 120.0
@@ -75,6 +75,7 @@ class StateOutbox:
     def __init__(self, database: Database, pipeline: str, plan_id: str, limits: Limits) -> None:
         self._database = database
         self._pipeline = pipeline
+        self._vault = database.vault
         self._plans = Plans(database, pipeline)
         self._plan_id = plan_id
         self._limits = limits
@@ -161,11 +162,18 @@ class StateOutbox:
 
     def _accept(self, connection: Connection, delivery: Delivery, now: float) -> None:
         ids = [one.change_id for one in delivery.operations]
+        values = {"status": Status.ACCEPTED.value, "delivery_id": delivery.id}
+        accepted = update(change).where(change.c.id == bindparam("change_id"))
+        vault, digest, rest = self._vault, self._vault.digest, self._vault.rest
+        rows: list[dict[str, Any]] = [
+            {"change_id": one.change_id, "user_digest": digest(one.body)} for one in delivery.operations
+        ]
+        if vault.values is Values.DIGEST:
+            # Sent: from here on the values are not needed any more.
+            for row, one in zip(rows, delivery.operations, strict=True):
+                row["body"] = rest(self._pipeline, one.key, one.body)
         connection.execute(
-            update(change)
-            .where(change.c.id == bindparam("change_id"))
-            .values(status=Status.ACCEPTED.value, delivery_id=delivery.id, user_digest=bindparam("digest")),
-            [{"change_id": one.change_id, "digest": digest_user(one.body)} for one in delivery.operations],
+            accepted.values(values | {name: bindparam(name) for name in rows[0] if name != "change_id"}), rows
         )
         known, new, users = self._acknowledge
         connection.execute(known, {"ids": ids, "at": now, "by": delivery.id})
@@ -206,7 +214,8 @@ class StateOutbox:
                 self._last = (connection.execute(first).scalar() or 1) - 1
                 query = query.where(change.c.id > self._last)
             page = connection.execute(query.order_by(change.c.id).limit(_PAGE)).all()
-        self._waiting.extend(Operation(row[0], row[1], bytes(row[2])) for row in page)
+        opened, name = self._vault.open, self._pipeline
+        self._waiting.extend(Operation(row[0], row[1], opened(name, row[1], bytes(row[2]))) for row in page)
         if page:
             self._last = page[-1][0]
 

@@ -27,6 +27,7 @@ from sqlalchemy.dialects import mysql, postgresql, sqlite
 from scimport.model import Status
 from scimport.state.database import Database
 from scimport.state.schema import change, delivery, outcome, person, person_user
+from scimport.state.vault import Values
 
 _PAGE = 500
 _COLUMNS = tuple(column.name for column in outcome.columns)
@@ -105,6 +106,7 @@ class Outcomes:
 
     def __init__(self, database: Database, pipeline: str, plan_id: str = "") -> None:
         self._pipeline = pipeline
+        self._vault = database.vault
         self._plan_id = plan_id
         self._store = _upsert(database.dialect)
 
@@ -138,12 +140,16 @@ class Outcomes:
         return [Delivered(*row) for page in pages for row in connection.execute(query, {"ids": list(page)})]
 
     def bodies(self, connection: Connection, person_ids: Sequence[int]) -> dict[int, bytes]:
-        """The users of people as they were last accepted, by id."""
+        """The users of people as they were last accepted, by id; none where the state keeps digests."""
         found: dict[int, bytes] = {}
+        users = select(person.c.id, person.c.key, person_user.c.body).join(
+            person_user, person_user.c.person_id == person.c.id
+        )
+        if self._vault.values is Values.DIGEST:
+            return found
         for start in range(0, len(person_ids), _PAGE):
-            wanted = person_user.c.person_id.in_(person_ids[start : start + _PAGE])
-            rows = connection.execute(select(person_user.c.person_id, person_user.c.body).where(wanted))
-            found |= {row[0]: bytes(row[1]) for row in rows}
+            rows = connection.execute(users.where(person.c.id.in_(person_ids[start : start + _PAGE])))
+            found |= {row[0]: self._vault.open(self._pipeline, row[1], bytes(row[2])) for row in rows}
         return found
 
     def keep(self, connection: Connection, outcomes: Sequence[Outcome], now: float) -> None:

@@ -61,6 +61,7 @@ class People:
     def __init__(self, database: Database, pipeline: str) -> None:
         self._database = database
         self._pipeline = pipeline
+        self._vault = database.vault
 
     def lookup(self, connection: Connection, keys: Sequence[str]) -> list[Found]:
         """Find those of ``keys`` that are known: the fields of :class:`Known`, in any order."""
@@ -104,7 +105,7 @@ class People:
         query = joined.where(person.c.pipeline == self._pipeline, person.c.active).order_by(person.c.id)
         for start in range(0, len(ids), size):
             page = connection.execute(query.where(person.c.id.in_(ids[start : start + size])))
-            if people := [Person(row[0], row[1], row[2], bytes(row[3])) for row in page]:
+            if people := [Person(row[0], row[1], row[2], self._open(row[1], bytes(row[3]))) for row in page]:
                 yield people
 
     def count(self, connection: Connection) -> tuple[int, int]:
@@ -113,3 +114,6 @@ class People:
         query = select(func.count(), active).where(person.c.pipeline == self._pipeline)
         row = connection.execute(query).one()
         return int(row[0]), int(row[1])
+
+    def _open(self, key: str, body: bytes) -> bytes:
+        return self._vault.open(self._pipeline, key, body)

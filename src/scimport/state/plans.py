@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -16,6 +16,7 @@ from scimport.codes import Code
 from scimport.model import Change, ChangeKind, PlanCounts, Problem, Severity, Status
 from scimport.state.database import Database
 from scimport.state.schema import change, delivery, person, person_user, plan, problem
+from scimport.state.vault import Values
 
 PLAN_LIFE = 86_400.0
 """Seconds after which a plan is too old to be applied."""
@@ -35,7 +36,7 @@ _CHANGE_COLUMNS = (
     "user_digest",
     "body",
 )
-_PROBLEM_COLUMNS = ("plan_id", *(field.name for field in dataclasses.fields(Problem)))
+_PROBLEM_COLUMNS = tuple(column.name for column in problem.columns if column.name != "id")
 
 
 class PlanState(StrEnum):
@@ -72,6 +73,7 @@ class Plans:
     def __init__(self, database: Database, pipeline: str) -> None:
         self._database = database
         self._pipeline = pipeline
+        self._vault = database.vault
 
     def create(self, connection: Connection) -> str:
         """Begin a plan; returns its id. Unfinished business of earlier, never applied plans is discarded."""
@@ -90,6 +92,8 @@ class Plans:
 
     def set_state(self, connection: Connection, plan_id: str, state: PlanState) -> None:
         """Note how far the plan is."""
+        if state in (PlanState.DONE, PlanState.DISCARDED):
+            self._forget(connection, [plan_id])
         connection.execute(update(plan).where(plan.c.id == plan_id).values(state=state.value))
 
     def finish_building(self, connection: Connection, plan_id: str, counts: PlanCounts) -> None:
@@ -127,11 +131,14 @@ class Plans:
     ) -> Iterator[tuple[str, bytes, bytes]]:
         """Known people whom the plan changes: key, user as last acknowledged, user as it would be sent.
 
+        Where the state keeps digests, both have digests in place of their values.
+
         Args:
             connection: The state.
             plan_id: The plan.
             keys: Only people with these keys; all when it is empty.
         """
+        vault, name = self._vault, self._pipeline
         query = (
             select(change.c.key, person_user.c.body, change.c.body)
             .join(person, and_(person.c.pipeline == self._pipeline, person.c.key == change.c.key))
@@ -142,7 +149,9 @@ class Plans:
         )
         query = query.where(change.c.key.in_(keys)) if keys else query
         for page in connection.execute(query).partitions(500):
-            yield from ((row[0], bytes(row[1]), bytes(row[2])) for row in page)
+            for key, known, staged in page:
+                before, after = (vault.open(name, key, bytes(body)) for body in (known, staged))
+                yield key, before, vault.comparable(name, key, before, after)
 
     def first_keys(self, connection: Connection, plan_id: str, count: int, **wanted: Any) -> tuple[str, ...]:
         """The first keys, in their own order, of the plan's changes whose columns have the wanted values."""
@@ -163,6 +172,9 @@ class Plans:
 
     def stage(self, connection: Connection, plan_id: str, changes: Sequence[Change]) -> int:
         """Add changes to the plan, passing over keys that it has; returns how many were added."""
+        if self._vault.values is not Values.KEEP:
+            seal, name = self._vault.seal, self._pipeline
+            changes = [one._replace(body=seal(name, one.key, one.body)) for one in changes]
         # Drivers take plain strings faster than members of an enumeration.
         rows = [(plan_id, one[0], str(one[1]), str(one[2]), *one[3:]) for one in changes]
         return self._database.insert_many(connection, change, _CHANGE_COLUMNS, rows)
@@ -176,7 +188,7 @@ class Plans:
             Staged(row[0], ChangeKind(row[1]), Status(row[2]), bool(row[3]), row[4], *map(bytes, row[5:]))
             for row in rows
         )
-        return {one.key: one for one in found}
+        return {one.key: one._replace(body=self._open(one.key, one.body)) for one in found}
 
     def unstage(self, connection: Connection, plan_id: str, key: str) -> None:
         """Take the change of a key out of the plan."""
@@ -217,7 +229,7 @@ class Plans:
         kind: ChangeKind | None = None,
         keys: Sequence[str] = (),
         part: tuple[int, int | None] = (0, None),
-    ) -> Iterator[RowMapping]:
+    ) -> Iterator[Mapping[str, Any]]:
         """The changes of the plan in the order in which they are sent, with their status now.
 
         Args:
@@ -230,7 +242,7 @@ class Plans:
         query = select(change).where(*_chosen(plan_id, kind, keys)).order_by(change.c.id)
         query = query.offset(part[0]).limit(part[1])
         for page in connection.execute(query).mappings().partitions(500):
-            yield from page
+            yield from ({**row, "body": self._open(row["key"], bytes(row["body"]))} for row in page)
 
     def number(self, connection: Connection, plan_id: str, kind: ChangeKind, keys: Sequence[str] = ()) -> int:
         """How many changes of a kind the plan has, of all or of these keys."""
@@ -239,7 +251,9 @@ class Plans:
 
     def add_problems(self, connection: Connection, plan_id: str, problems: Sequence[Problem]) -> None:
         """Keep problems of the plan's records."""
-        rows = [_problem_row(plan_id, one) for one in problems]
+        seal, name = self._vault.seal_text, self._pipeline
+        sealed = [dataclasses.replace(one, value=seal(name, one.key, one.value)) for one in problems]
+        rows = [_problem_row(plan_id, one) for one in sealed]
         self._database.insert_many(connection, problem, _PROBLEM_COLUMNS, rows)
 
     def drop_problems(self, connection: Connection, plan_id: str, key: str) -> None:
@@ -252,7 +266,17 @@ class Plans:
         query = select(*columns).where(problem.c.plan_id == plan_id).order_by(problem.c.id)
         query = query.where(problem.c.key.in_(keys)) if keys else query
         for row in connection.execute(query).mappings():
-            yield _problem(row)
+            value = self._vault.open_text(self._pipeline, row["key"], row["value"])
+            yield _problem({**row, "value": value})
+
+    def _open(self, key: str, body: bytes) -> bytes:
+        return self._vault.open(self._pipeline, key, body)
+
+    def _forget(self, connection: Connection, plan_ids: Sequence[str]) -> None:
+        """Plans that will not be sent any more need no users, where values are kept only to be sent."""
+        if plan_ids and self._vault.values is Values.DIGEST:
+            unsent = (change.c.plan_id.in_(plan_ids), change.c.delivery_id.is_(None))
+            connection.execute(update(change).where(*unsent).values(body=b""))
 
     def reasons(self, connection: Connection, plan_id: str, count: int) -> list[tuple[str, str, int]]:
         """The most frequent errors of the plan's records: code, field, and of how many."""
@@ -266,6 +290,8 @@ class Plans:
     def _discard(self, connection: Connection) -> None:
         mine = plan.c.pipeline == self._pipeline
         never_applied = plan.c.state.in_((PlanState.BUILDING, PlanState.STAGED))
+        given_up = connection.execute(select(plan.c.id).where(mine, never_applied)).scalars().all()
+        self._forget(connection, given_up)
         connection.execute(update(plan).where(mine, never_applied).values(state=PlanState.DISCARDED))
         query = select(plan.c.id).where(mine, plan.c.state.in_((PlanState.DONE, PlanState.DISCARDED)))
         for plan_id in (
@@ -340,7 +366,8 @@ def _review(row: RowMapping) -> Review:
 
 
 def _problem(row: Any) -> Problem:
-    return Problem(**{**row, "code": Code(row["code"]), "severity": Severity(row["severity"])})
+    parsed = {"code": Code(row["code"]), "severity": Severity(row["severity"])}
+    return Problem(**{**row, **parsed, "keys": tuple(row.get("keys", ()))})
 
 
 def _problem_row(plan_id: str, one: Problem) -> tuple[object, ...]:

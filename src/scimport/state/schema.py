@@ -169,6 +169,17 @@ run = Table(
     Index("ix_run_pipeline_started_at", "pipeline", "started_at"),
 )
 
+# At most two: the key in use, and the one that a conversion under way leads to.
+data_key = Table(
+    "data_key",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("state", String(16), nullable=False, comment="current, next"),
+    Column("mode", String(16), nullable=False, comment="how values are kept: keep, encrypt, digest"),
+    Column("wrapped", LargeBinary(128), nullable=False, comment="the data key, under a key that is not here"),
+    Column("fingerprint", String(16), nullable=False, comment="of that key"),
+)
+
 lock = Table(
     "lock",
     metadata,
