@@ -108,6 +108,7 @@ class PlanBuilder:
         """
         self._check_not_empty()
         with self._database.write() as connection:
+            self._plans.add_problems(connection, self.plan_id, self._input.warnings)
             self._reject_collisions(connection)
             if self._input.extent == "full" and self._input.leavers != "ignore":
                 self._stage_leavers(connection)

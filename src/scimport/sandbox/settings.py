@@ -57,8 +57,32 @@ class Settings(BaseModel):
         "SynchronizationData-User.Upload",
         "ProvisioningLog.Read.All",
         "Synchronization.ReadWrite.All",
+        "Application.ReadWrite.All",
+        "AppRoleAssignment.ReadWrite.All",
+        "OnPremisesPublishingProfiles.ReadWrite.All",
     )
-    """Application permissions that the callers have been granted."""
+    """Application permissions that all callers have, beside those assigned to their service principal."""
+
+    # Apps
+    gallery: tuple[str, str] = (
+        "API-driven provisioning to Microsoft Entra ID",
+        "API-driven provisioning to on-premises Active Directory",
+    )
+    """Names of the two apps in the gallery, Entra ID first; Microsoft has changed them before."""
+    principal_delay: Seconds = 0.0
+    """Time from the making of an app until its service principal can be found."""
+    new_job: Literal["NotConfigured", "Paused"] = "NotConfigured"
+    """``status.code`` of a job that was never started (the documents have both)."""
+    jobs_per_target: Count = 20
+    """Jobs of one kind that can be created: 2 with P1 or P2, 20 with Entra ID Governance."""
+    missing_email: Literal["quarantine", "ignore"] = "quarantine"
+    """What becomes of a job that is started without a notification e-mail."""
+    null_gate: str = "flowNullValues"
+    """Property of an attribute mapping that opens the second gate of *Flow null values* (not documented)."""
+    agent: Literal["active", "inactive", "none"] = "active"
+    """The provisioning agent of Active Directory."""
+    agent_machine: str = "dc1.ad.sandbox.example"
+    """Windows server that the agent is on."""
 
     # Processing
     processing_delay: Seconds = 0.0
@@ -91,6 +115,7 @@ class Settings(BaseModel):
     default_domain: str = "sandbox.example"
     """The tenant's default verified domain, which ends every user principal name in Entra ID."""
     ad_domain: str = "ad.sandbox.example"
+    """The domain of Active Directory, which the agent has registered."""
     default_ou: str = "OU=People,DC=ad,DC=sandbox,DC=example"
     """Distinguished name of the container for new users in Active Directory."""
     number_names: bool = True
