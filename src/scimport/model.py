@@ -176,7 +176,7 @@ class RunSummary:
         seconds: From the beginning to the end.
         problems_file: Where the problems are, relative to the project folder; empty when there are none.
         whole: Whether it read the whole source, so that later runs can be compared with it.
-        notes: Warnings and notes about the run as a whole.
+        notes: Warnings and notes about the run as a whole, the source and the endpoint.
     """
 
     pipeline: str

@@ -297,6 +297,10 @@ class PipelineConfig(Config):
         default=5400.0,
         description="How long after its delivery a person may stay out of the provisioning log: 90m, 2h.",
     )
+    max_rejected: Count = Field(
+        default=0,
+        description="People of a run whom the endpoint may reject before it counts as degraded, exit 4.",
+    )
     approval_within: Duration = Field(
         default=43200.0,
         description="How long a stopped run waits for approval under Prefect; 0 for not at all.",
