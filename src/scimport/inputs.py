@@ -45,6 +45,7 @@ def opened(project: Project, pipeline: Pipeline, now: datetime) -> Iterator[Inpu
             duplicates=config.duplicates,
             extent=config.extent,
             leavers=pipeline.config.leavers,
+            as_of=config.as_of,
         )
 
 
@@ -81,7 +82,7 @@ def compiled(
 
 
 def _check_contract(source: LoadedSource, columns: Sequence[str]) -> None:
-    """Every column that the contract or the key names must be there."""
+    """Every column that the contract, the key or ``as_of`` names must be there."""
     problems = [
         source.document.problem(
             Code.MISSING_COLUMN,
@@ -92,5 +93,9 @@ def _check_contract(source: LoadedSource, columns: Sequence[str]) -> None:
         for name in source.config.columns
         if name not in columns
     ]
+    if (as_of := source.config.as_of) is not None and as_of not in columns:
+        hint = did_you_mean(as_of, columns) or "Correct as_of, or the export."
+        message = f"the source has no column '{as_of}'"
+        problems.append(source.document.problem(Code.MISSING_COLUMN, ("as_of",), message, hint))
     if problems:
         raise SourceError(problems)

@@ -92,6 +92,10 @@ class SourceConfig(Config):
         default="full",
         description="Whether the source holds everybody (who is missing has left) or changed people only.",
     )
+    as_of: Text | None = Field(
+        default=None,
+        description="Column with the time of the export, for the guard source_age; else the file's own.",
+    )
     min_rows: Count = Field(
         default=0, description="Fewer rows than this mean that the source is broken; nothing is sent."
     )
@@ -363,6 +367,12 @@ class GuardsConfig(Config):
     changed_keys: GuardLimit = _limit(5, 100, "Keys that are new while as many have gone, of the known ones.")
     rows: GuardLimit = _limit(
         30, 100_000, "Records more or less than the median of the last ten runs, or the last one, of that."
+    )
+    source_age: Duration | None = Field(
+        default=None, description="How old the source may be, such as 26h; left out: any age."
+    )
+    same_file: Literal["note", "ignore"] = Field(
+        default="note", description="A file that was loaded before, byte for byte: worth a note, or nothing."
     )
 
 
