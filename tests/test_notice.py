@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 from tests.test_stages import Site
 
+from scimport.codes import Code
 from scimport.errors import GuardStop, ScimportError, SourceError
-from scimport.model import DeliveryCounts, PlanCounts, Problem, RunSummary, Severity
+from scimport.model import DeliveryCounts, PlanCounts, Problem, RunSummary
 from scimport.notice import noticed
 from scimport.plan import Selection
+from scimport.project.config import PipelineConfig
 from scimport.sandbox import Sandbox, run_sandbox
 from scimport.stages import PipelineRun
 from scimport.verdict import Verdict, verdict
@@ -198,15 +200,16 @@ def test_a_run_that_cannot_begin_is_told(site: Site, inbox: Inbox) -> None:
     [
         ({}, Verdict.OK),
         ({"plan": PlanCounts(invalid=1)}, Verdict.DEGRADED),
-        ({"delivery": DeliveryCounts(rejected=1)}, Verdict.DEGRADED),
-        ({"notes": (Problem("x", "old", Severity.WARNING),)}, Verdict.DEGRADED),  # type: ignore[arg-type]
-        ({"notes": (Problem("x", "again", Severity.NOTE),)}, Verdict.OK),  # type: ignore[arg-type]
+        ({"delivery": DeliveryCounts(rejected=2)}, Verdict.OK),
+        ({"delivery": DeliveryCounts(rejected=3)}, Verdict.DEGRADED),
     ],
     ids=str,
 )
 def test_the_verdict(known: dict[str, Any], word: Verdict) -> None:
+    app = {"target": "entra-id", "endpoint": "sandbox"}
+    config = PipelineConfig.model_validate({"source": "s", "mapping": "m", "app": app, "max_rejected": 2})
     summary = RunSummary(pipeline="staff", run_id="r", plan_id="p", **known)
-    assert verdict(summary) is word
-    nothing = Problem("x", "x")  # type: ignore[arg-type]
-    assert verdict(summary, GuardStop(nothing)) is Verdict.STOPPED
-    assert verdict(summary, SourceError(nothing)) is Verdict.FAILED
+    assert verdict(config, summary) is word
+    nothing = Problem(Code.INTERRUPTED, "x")
+    assert verdict(config, summary, GuardStop(nothing)) is Verdict.STOPPED
+    assert verdict(config, summary, SourceError(nothing)) is Verdict.FAILED

@@ -28,7 +28,7 @@ class Problem:
         hint: What to do next, in one sentence; may be empty.
         file: Path relative to the project folder (or a URL without its password); empty when there is none.
         line: Line in that file, counted from 1.
-        row: Record number in the source, counted from 1, where lines do not exist (SQL).
+        row: Row of a sheet, or number of the record in the source (SQL), counted from 1.
         key: Key of the record, when the problem is about one.
         keys: Keys of the first people, when it is about several. Like ``key``, they go to nobody else's
             server.
@@ -177,7 +177,7 @@ class RunSummary:
         problems_file: Where the problems are, relative to the project folder; empty when there are none.
         whole: Whether it read the whole source, so that later runs can be compared with it.
         source_digest: SHA-256 of the source's local files; empty where there are none.
-        notes: Warnings and notes about the run as a whole.
+        notes: Warnings and notes about the run as a whole, the source and the endpoint.
     """
 
     pipeline: str

@@ -77,7 +77,8 @@ def noticed(run: PipelineRun) -> Iterator[PipelineRun]:
 
 
 def _tell(run: PipelineRun, reasons: Iterable[str], error: Exception | None = None) -> list[Problem]:
-    config, how = run.pipeline.config.notify, verdict(run.summary, error)
+    config = run.pipeline.config.notify
+    how = verdict(run.pipeline.config, run.summary, error)
     if config is None or how not in config.on:
         return []
     return send(config, notice(run.summary, how, reasons, error))

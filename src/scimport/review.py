@@ -15,7 +15,7 @@ from scimport.inputs import compiled
 from scimport.model import Problem, Severity
 from scimport.plan import Input
 from scimport.project import LoadedSource, Pipeline, Project
-from scimport.project.config import query_file
+from scimport.project.source_config import query_file
 from scimport.sources.base import source_state
 from scimport.state import Database
 from scimport.state.plans import PLAN_LIFE, Plans, PlanState, Review, find_plan

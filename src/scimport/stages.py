@@ -37,6 +37,7 @@ from scimport.model import DeliveryCounts, PlanCounts, Problem, RunSummary, Stat
 from scimport.plan import Input, PlanBuilder, Selection
 from scimport.plan.age import age_problem, as_warning, same_file
 from scimport.plan.guards import stops
+from scimport.preflight import check_job
 from scimport.project import Project
 from scimport.review import check_applicable, check_guards, digests
 from scimport.sources.base import source_digest, source_time
@@ -74,6 +75,7 @@ class PipelineRun:
         show_values: Whether problems are written with the offending values.
         on_progress: Told how far the run is, from the thread that calls the stage.
         stop: Set by a person or a signal: the run ends after what is in flight.
+        queue_anyway: Send to a paused job too, where people wait until somebody starts it.
 
     Raises:
         ConfigError: A file of the project is wrong.
@@ -90,9 +92,11 @@ class PipelineRun:
         show_values: bool = False,
         on_progress: Callable[[Progress], None] = lambda _: None,
         stop: threading.Event | None = None,
+        queue_anyway: bool = False,
     ) -> None:
         self._project, self._selection, self._show_values = project, selection, show_values
         self._on_progress, self._stop = on_progress, stop or threading.Event()
+        self._queue_anyway = queue_anyway
         self.pipeline = project.pipeline(name)
         checked_endpoint(self.pipeline)
         self._exits = ExitStack()
@@ -208,7 +212,8 @@ class PipelineRun:
 
         Raises:
             GuardStop: A guard stops the plan, and nobody has approved it; nothing is sent.
-            DeliveryError: The endpoint stopped the delivery; what is left stays staged.
+            DeliveryError: The endpoint stopped the delivery, or its job is paused or in quarantine; what is
+                left stays staged.
             Interrupted: A person or a signal did.
         """
         plan_id, name = self.summary.plan_id, self.pipeline.name
@@ -218,11 +223,13 @@ class PipelineRun:
         old = (one for one in review.stopped if one.code is Code.GUARD_SOURCE_AGE) if review else ()
         self.add_notes(map(as_warning, old))
         with connected(self._project, self.pipeline) as app:
-            with self._database.write() as connection:
-                self._plans.set_state(connection, plan_id, PlanState.APPLYING)
             limits = Limits(app.endpoint.tenant, daily_calls=self.pipeline.config.app.daily_calls)
             outbox = StateOutbox(self._database, name, plan_id, limits)
             before = outbox.tally()
+            if before.remaining:
+                self._check_job(app)
+            with self._database.write() as connection:
+                self._plans.set_state(connection, plan_id, PlanState.APPLYING)
             try:
                 self._drain(outbox, app, before.remaining)
             except DeliveryError as error:
@@ -263,6 +270,12 @@ class PipelineRun:
             changes = self._plans.changes(connection, self.summary.plan_id)
             planned = (one for one in changes if one["status"] == Status.PLANNED)
             return write_requests(folder, (Operation(one["id"], one["key"], one["body"]) for one in planned))
+
+    def _check_job(self, app: App) -> None:
+        with self._database.read() as connection:
+            now = self._database.now(connection)
+        notes = check_job(app, now=now, queue_anyway=self._queue_anyway)
+        self._note(notes=tuple(dict.fromkeys((*self.summary.notes, *notes))))
 
     def _drain(self, outbox: StateOutbox, app: App, total: int) -> None:
         if not total:

@@ -81,7 +81,8 @@ def test_a_stopped_run_waits_and_sends_exactly_its_plan_when_it_is_approved(offi
     database.close()
     refused = office.api.resume_flow_run(run, run_input={"name": "Ann", "reason": " "})
     assert refused.status == "REJECT"
-    office.api.resume_flow_run(run, run_input={"name": "Ann", "reason": "The works are closed."})
+    taken = office.api.resume_flow_run(run, run_input={"name": "Ann", "reason": "The works are closed."})
+    assert taken.status == "ACCEPT", taken
     assert office.ended(run) == ("Completed", "30 accepted, 0 rejected, 0 invalid")
     done = office.plan
     assert (done.id, done.state, done.approved_by) == (plan.id, "done", "Ann (Prefect)")

@@ -16,7 +16,7 @@ from scimport.sandbox.bulk import BULK_REQUEST, CORE, ENTERPRISE
 from scimport.sandbox.settings import Settings
 
 _numbers = count(1)
-UNLIMITED = Settings(burst_calls=0, daily_calls=0, log_calls=0)
+UNLIMITED = Settings(burst_calls=0, daily_calls=0, log_calls=0, jobs_per_target=0)
 SCIM = {"content-type": "application/scim+json"}
 
 

@@ -16,10 +16,12 @@ from scimport.cli import (
     check,
     confirm,
     init,
+    inspect,
     plans,
     preview,
     problems,
     rekey,
+    retry,
     run,
     schema,
     serve,
@@ -43,6 +45,7 @@ for module in (
     run,
     plans,
     confirm,
+    retry,
     trace,
     status,
     capacity,
@@ -51,6 +54,7 @@ for module in (
     serve,
     schema,
     init,
+    inspect,
 ):
     module.register(app)
 

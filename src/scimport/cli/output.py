@@ -89,7 +89,7 @@ class Output:
         )
         if also := ", ".join(f"{plural(count, *noun)} {what}" for count, noun, what in seldom if count):
             self.say(f"Also: {also}.")
-        self.problems(summary.notes)
+        Output(as_json=True).problems(summary.notes)
         if summary.problems_file:
             self.say(f"Problems: {summary.problems_file}  (scimport problems {summary.run_id})")
 

@@ -133,7 +133,13 @@ def approve(
     output.json(_document(approved) if approved else {})
 
 
-def apply(context: typer.Context, plan: _Plan, as_json: options.Json = False) -> None:
+def apply(
+    context: typer.Context,
+    plan: _Plan,
+    wait: options.Wait = False,
+    queue_anyway: options.QueueAnyway = False,
+    as_json: options.Json = False,
+) -> None:
     """Send exactly what a plan says, or refuse: when it is old, or what it was made of has changed."""
     from scimport.notice import noticed  # noqa: PLC0415 - not needed for --help
     from scimport.plan import Selection  # noqa: PLC0415
@@ -144,13 +150,14 @@ def apply(context: typer.Context, plan: _Plan, as_json: options.Json = False) ->
         pipeline = review.pipeline
 
     def send(name: str, tell: Any) -> RunSummary:
-        with noticed(PipelineRun(project, name, Selection(), on_progress=tell)) as work:
+        run = PipelineRun(project, name, Selection(), on_progress=tell, queue_anyway=queue_anyway)
+        with noticed(run) as work:
             work.apply(plan)
         return work.summary
 
     output = Output(as_json=as_json)
     try:
-        each_run((pipeline,), send, output, several=False)
+        each_run(project, (pipeline,), send, output, several=False, wait=wait)
     finally:
         tell_waiting(output, project, pipeline)
 

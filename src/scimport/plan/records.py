@@ -38,6 +38,7 @@ class Input:
         extent: Whether the source holds everybody, or only changes.
         leavers: What becomes of people who are no longer in a full source.
         as_of: Column that says when a row was exported.
+        warnings: What has changed about the source's columns; complete when all rows have been read.
     """
 
     source: Source
@@ -50,6 +51,7 @@ class Input:
     extent: Literal["full", "changes"] = "full"
     leavers: Literal["deactivate", "report", "ignore"] = "report"
     as_of: str | None = None
+    warnings: Sequence[Problem] = ()
 
 
 class Row(NamedTuple):

@@ -58,6 +58,16 @@ class Expiry(_Order):
     after: Count | None = None
 
 
+class GraphFailure(_Order):
+    """A failure of the calls that are no uploads: the ``next`` ones, after ``after`` others."""
+
+    next: Count = 0
+    after: Count = 0
+    status: Annotated[int, Field(ge=400, le=599)] = 503
+    retry_after: Seconds = 1.0
+    """In seconds, for a 429."""
+
+
 class Faults(_Order):
     """All the faults of a sandbox; they are forgotten when it stops."""
 
@@ -73,6 +83,7 @@ class Faults(_Order):
     """The connection is closed without an answer, though the request was taken."""
     tokens: Expiry = Expiry()
     latency: Latency = Latency()
+    graph: GraphFailure = GraphFailure()
     refuse: tuple[str, ...] = ()
     """Values of ``externalId`` that make a request a 400."""
     html: bool = False
@@ -120,6 +131,17 @@ class FaultPlan:
             if kind in rolled:
                 return kind
         return None
+
+    def strikes_graph(self) -> bool:
+        """Whether the next call that is no upload fails."""
+        order = self.faults.graph
+        if not order.next:
+            return False
+        if order.after:
+            order.after -= 1
+            return False
+        order.next -= 1
+        return True
 
     def expires_tokens(self) -> bool:
         """Whether all tokens expire before the next call."""

@@ -26,9 +26,14 @@ class Reason(StrEnum):
     THROTTLED = "throttled"
     BUCKET_FULL = "bucket_full"
     FAILED = "failed"
+    CONFLICT = "conflict"
+    NOT_SUPPORTED = "not_supported"
+    CREDENTIALS = "credentials"
+    AGENT = "agent"
+    DOMAIN = "domain"
 
 
-# Only the second is documented for bulkUpload; the setting `error_codes` replaces any.
+# Hardly any is documented; the setting `error_codes` replaces any.
 CODES: Mapping[Reason, str] = MappingProxyType(
     {
         Reason.INVALID: "BadRequest",
@@ -42,6 +47,11 @@ CODES: Mapping[Reason, str] = MappingProxyType(
         Reason.THROTTLED: "TooManyRequests",
         Reason.BUCKET_FULL: "InternalServerError",
         Reason.FAILED: "ServiceUnavailable",
+        Reason.CONFLICT: "Request_MultipleObjectsWithSameKeyValue",
+        Reason.NOT_SUPPORTED: "NotSupported",
+        Reason.CREDENTIALS: "CredentialsInvalid",
+        Reason.AGENT: "HybridSynchronizationActiveDirectoryAgentInactive",
+        Reason.DOMAIN: "HybridSynchronizationActiveDirectoryDomainNotFound",
     }
 )
 

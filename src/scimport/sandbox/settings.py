@@ -57,8 +57,32 @@ class Settings(BaseModel):
         "SynchronizationData-User.Upload",
         "ProvisioningLog.Read.All",
         "Synchronization.ReadWrite.All",
+        "Application.ReadWrite.All",
+        "AppRoleAssignment.ReadWrite.All",
+        "OnPremisesPublishingProfiles.ReadWrite.All",
     )
-    """Application permissions that the callers have been granted."""
+    """Application permissions that all callers have, beside those assigned to their service principal."""
+
+    # Apps
+    gallery: tuple[str, str] = (
+        "API-driven provisioning to Microsoft Entra ID",
+        "API-driven provisioning to on-premises Active Directory",
+    )
+    """Names of the two apps in the gallery, Entra ID first; Microsoft has changed them before."""
+    principal_delay: Seconds = 0.0
+    """Time from the making of an app until its service principal can be found."""
+    new_job: Literal["NotConfigured", "Paused"] = "NotConfigured"
+    """``status.code`` of a job that was never started (the documents have both)."""
+    jobs_per_target: Count = 20
+    """Jobs of one kind that can be created: 2 with P1 or P2, 20 with Entra ID Governance."""
+    missing_email: Literal["quarantine", "ignore"] = "quarantine"
+    """What becomes of a job that is started without a notification e-mail."""
+    null_gate: str = "flowNullValues"
+    """Property of an attribute mapping that opens the second gate of *Flow null values* (not documented)."""
+    agent: Literal["active", "inactive", "none"] = "active"
+    """The provisioning agent of Active Directory."""
+    agent_machine: str = "dc1.ad.sandbox.example"
+    """Windows server that the agent is on."""
 
     # Processing
     processing_delay: Seconds = 0.0
@@ -73,10 +97,26 @@ class Settings(BaseModel):
     """Whether both gates of *Flow null values* are open, for every attribute that is no key."""
     empty_strings: Literal["fail", "ignore"] = "fail"
     """What an empty string does in AD while ``flow_nulls`` is off."""
+    null_condition: Literal["fail", "false"] = "fail"
+    """Whether a condition of ``IIF`` on an attribute that is null or empty fails the entry, or is false."""
+    function_error: str = "InternalError"
+    """``errorCode`` of an entry for which a function of a mapping fails (not documented)."""
+    typed_values: tuple[str, ...] = ("work", "mobile", "fax")
+    """Types of addresses, emails and phone numbers that are read; the documents say ``work`` only."""
     omitted_active: Literal["keep", "disable"] = "keep"
     """A user without ``active`` is enabled when created and else kept, or is disabled (not documented)."""
     repeated_external_id: Literal["process", "fail"] = "process"
     """What a second operation for one person in a request does (not documented)."""
+    delete_seconds: Seconds = 2400.0
+    """Time in which disables count towards the threshold of accidental deletions: one cycle of 40 minutes."""
+    escrow_minimum: Count = 5000
+    """Failing people from which on the next three are looked at."""
+    escrow_share: Annotated[float, Field(ge=0, le=1)] = 0.4
+    """Share of all people that may fail before the job is put into quarantine."""
+    escrow_base: Count = 40_000
+    """Failing people, not counting references, before the job is put into quarantine."""
+    escrow_total: Count = 60_000
+    """Failing people, references among them, before the job is put into quarantine."""
 
     # Provisioning log
     log_lag: Seconds = 0.0
@@ -90,11 +130,14 @@ class Settings(BaseModel):
     # Directories
     default_domain: str = "sandbox.example"
     """The tenant's default verified domain, which ends every user principal name in Entra ID."""
+    verified_domains: tuple[str, ...] = ()
+    """Other domains that a user principal name may have."""
     ad_domain: str = "ad.sandbox.example"
+    """The domain of Active Directory, which the agent has registered."""
     default_ou: str = "OU=People,DC=ad,DC=sandbox,DC=example"
     """Distinguished name of the container for new users in Active Directory."""
     number_names: bool = True
-    """Whether a name taken in AD gets a number, as with SelectUniqueValue, or the entry fails."""
+    """Whether ``SelectUniqueValue`` tries all its values, or the entry fails when the first is taken."""
 
     # Time
     clock_offset: float = 0.0

@@ -13,20 +13,35 @@ from scimport.errors import StateError
 from scimport.model import Problem
 
 FILE: Final = "sandbox.db"
-VERSION: Final = 1
+VERSION: Final = 2
 
 # `source` is an externalId. Columns that are read without the long ones beside them come first.
 _SCHEMA: Final = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE app (
     id INTEGER PRIMARY KEY, job TEXT NOT NULL UNIQUE, principal TEXT NOT NULL UNIQUE,
-    application TEXT NOT NULL, name TEXT NOT NULL UNIQUE, target TEXT NOT NULL, state TEXT NOT NULL,
+    application TEXT NOT NULL, name TEXT NOT NULL, target TEXT NOT NULL, state TEXT NOT NULL,
     created INTEGER NOT NULL, queued INTEGER NOT NULL DEFAULT 0, linked INTEGER NOT NULL DEFAULT 0,
     last_due INTEGER NOT NULL DEFAULT 0,
     cycle TEXT NOT NULL DEFAULT '', cycle_ends INTEGER NOT NULL DEFAULT 0,
     steady_first INTEGER, steady_last INTEGER,
-    last_execution BLOB, last_success BLOB, last_export BLOB
+    last_execution BLOB, last_success BLOB, last_export BLOB,
+    quarantine TEXT, schema BLOB, settings BLOB, deletes_allowed INTEGER NOT NULL DEFAULT 0,
+    disables INTEGER NOT NULL DEFAULT 0, disables_since INTEGER NOT NULL DEFAULT 0,
+    failing INTEGER NOT NULL DEFAULT 0, failing_references INTEGER NOT NULL DEFAULT 0,
+    deleted INTEGER NOT NULL DEFAULT 0
 );
+CREATE INDEX app_principal ON app (principal);
+CREATE TABLE principal (
+    id TEXT PRIMARY KEY, application TEXT NOT NULL, object TEXT NOT NULL, name TEXT NOT NULL,
+    template TEXT NOT NULL, target TEXT NOT NULL, owner TEXT NOT NULL, created INTEGER NOT NULL,
+    visible INTEGER NOT NULL, secrets BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX principal_application ON principal (application);
+CREATE TABLE assignment (
+    id TEXT PRIMARY KEY, principal TEXT NOT NULL, resource TEXT NOT NULL, role TEXT NOT NULL,
+    created INTEGER NOT NULL, UNIQUE (principal, resource, role)
+) WITHOUT ROWID;
 CREATE TABLE call (
     id INTEGER PRIMARY KEY, app INTEGER, wall INTEGER NOT NULL, monotonic REAL NOT NULL,
     admitted INTEGER NOT NULL,
@@ -42,12 +57,17 @@ CREATE TABLE queue (
 CREATE INDEX queue_due ON queue (app, due);
 CREATE TABLE user (
     id INTEGER PRIMARY KEY, directory TEXT NOT NULL, guid TEXT NOT NULL, match TEXT, upn TEXT,
-    account TEXT, dn TEXT, created INTEGER NOT NULL, modified INTEGER NOT NULL, attributes BLOB NOT NULL
+    account TEXT, dn TEXT, cn TEXT, created INTEGER NOT NULL, modified INTEGER NOT NULL,
+    attributes BLOB NOT NULL
 );
 CREATE INDEX user_match ON user (directory, match);
 CREATE INDEX user_upn ON user (directory, upn);
 CREATE INDEX user_account ON user (directory, account) WHERE account IS NOT NULL;
 CREATE INDEX user_dn ON user (directory, dn) WHERE dn IS NOT NULL;
+CREATE INDEX user_cn ON user (directory, cn) WHERE cn IS NOT NULL;
+CREATE TABLE escrow (
+    app INTEGER NOT NULL, source TEXT NOT NULL, reference INTEGER NOT NULL, PRIMARY KEY (app, source)
+) WITHOUT ROWID;
 CREATE TABLE link (
     id INTEGER PRIMARY KEY, app INTEGER NOT NULL, source TEXT NOT NULL, user INTEGER NOT NULL,
     body BLOB NOT NULL, UNIQUE (app, source)
@@ -60,7 +80,8 @@ CREATE TABLE log (
 CREATE INDEX log_activity ON log (activity);
 CREATE INDEX log_source ON log (source);
 CREATE TABLE token (
-    digest TEXT PRIMARY KEY, expires INTEGER NOT NULL, uses INTEGER NOT NULL DEFAULT 0
+    digest TEXT PRIMARY KEY, expires INTEGER NOT NULL, uses INTEGER NOT NULL DEFAULT 0,
+    client TEXT NOT NULL DEFAULT ''
 ) WITHOUT ROWID;
 """
 
@@ -98,9 +119,9 @@ class Store:
                 for statement in _SCHEMA.split(";\n"):
                     self.connection.execute(statement)
                 self.connection.execute(f"PRAGMA user_version = {VERSION}")
-        if version > VERSION:
+        if version not in (0, VERSION):
             self.close()
-            raise StateError(_too_new(path))
+            raise StateError(_too_new(path) if version > VERSION else _too_old(path))
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -132,5 +153,14 @@ def _too_new(path: Path) -> Problem:
         Code.STATE_TOO_NEW,
         "The sandbox's database was written by a later version of scimport.",
         hint="Upgrade scimport, or delete the sandbox's folder to start afresh.",
+        file=str(path),
+    )
+
+
+def _too_old(path: Path) -> Problem:
+    return Problem(
+        Code.STATE_UNREACHABLE,
+        "The sandbox's database was written by an earlier version of scimport.",
+        hint="Delete the sandbox's folder, and the state with it, to start afresh.",
         file=str(path),
     )

@@ -14,7 +14,7 @@ from uuid import uuid4
 import orjson
 from pydantic import ValidationError
 
-from scimport.sandbox import apps, calls, clock, engine, logs, tokens
+from scimport.sandbox import apps, calls, clock, lifecycle, logs, principals, processing, tokens
 from scimport.sandbox.apps import App
 from scimport.sandbox.bulk import User, read_users
 from scimport.sandbox.calls import Arrival
@@ -25,8 +25,8 @@ from scimport.sandbox.store import Store
 
 UPLOAD = ("SynchronizationData-User.Upload", "SynchronizationData-User.Upload.OwnedBy")
 READ_LOG = ("ProvisioningLog.Read.All", "AuditLog.Read.All", "Directory.Read.All")
-READ_JOB = ("Synchronization.Read.All", "Synchronization.ReadWrite.All", "Application.ReadWrite.OwnedBy")
-WRITE_JOB = ("Synchronization.ReadWrite.All", "Application.ReadWrite.OwnedBy")
+WRITE_JOB = ("Application.ReadWrite.OwnedBy", "Synchronization.ReadWrite.All")
+READ_JOB = (*WRITE_JOB, "Synchronization.Read.All")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,7 @@ class Tenant:
         self.faults = FaultPlan()
         self._settings = ("", Settings())
         self._log_reads: deque[float] = deque()
+        self.requests: deque[dict[str, Any]] = deque(maxlen=1000)
         with self.store.transaction() as connection:
             connection.execute("INSERT OR IGNORE INTO meta VALUES ('tenant', ?)", (str(uuid4()),))
             if settings is not None:
@@ -107,6 +108,24 @@ class Tenant:
         except ValidationError as error:
             raise invalid(_explain(error)) from error
 
+    def strike(self, path: str) -> None:
+        """Answer a call of Graph that is no upload as the ordered fault has it; an empty path is none.
+
+        Raises:
+            GraphError: What was ordered.
+        """
+        order = self.faults.faults.graph
+        if not path or not self.faults.strikes_graph():
+            return
+        if order.status == 429:
+            raise calls.throttled("Too many requests.", round(order.retry_after * clock.SECOND))
+        raise GraphError(order.status, Reason.FAILED, "The service is temporarily unavailable.")
+
+    def note(self, method: str, path: str, status: int) -> None:
+        """Remember a call of Graph that was no upload; an empty path is none."""
+        if path:
+            self.requests.append({"method": method, "path": path, "status": status})
+
     def now(self) -> int:
         """The tenant's time in microseconds."""
         return clock.now(self.settings.clock_offset)
@@ -118,26 +137,42 @@ class Tenant:
             GraphError: 400 or 409.
         """
         with self.store.transaction() as connection:
-            return apps.create(connection, self.id, name, target, self.now())
+            app = apps.create(connection, self.id, name, target, self.settings, self.now())
+            # The first upload need not wait for it.
+            processing.mapping_of(connection, app, self.settings)
+            return app
 
-    def authorize(self, authorization: str, permissions: tuple[str, ...]) -> None:
+    def authorize(self, authorization: str, permissions: tuple[str, ...], principal: str = "") -> str:
         """Let a request pass that may do something.
+
+        Args:
+            authorization: The header of the request.
+            permissions: Any of them will do, the least one first; none needs no more than a token.
+            principal: The service principal that the request is about; who has made it may do what the
+                permissions ``.OwnedBy`` are for.
+
+        Returns:
+            The client's id; empty when it is not known.
 
         Raises:
             GraphError: 401 or 403.
         """
         with self.store.transaction() as connection:
-            refusal = self._refusal(connection, authorization, permissions)
-        if refusal:
-            raise refusal
+            if refusal := self._refusal(connection, authorization, permissions, principal):
+                raise refusal
+            return tokens.client_of(connection, authorization)
 
     def _refusal(
-        self, connection: sqlite3.Connection, authorization: str, permissions: tuple[str, ...]
+        self, connection: sqlite3.Connection, authorization: str, permissions: tuple[str, ...], principal: str
     ) -> GraphError | None:
         settings = self.settings
         if refusal := tokens.check(connection, authorization, settings, self.now()):
             return refusal
-        if not set(permissions) & set(settings.permissions):
+        client = tokens.client_of(connection, authorization)
+        granted = {*settings.permissions, *principals.permissions(connection, client)}
+        if not principals.is_owned(connection, principal, client):
+            granted = {name for name in granted if not name.endswith(".OwnedBy")}
+        if permissions and granted.isdisjoint(permissions):
             message = f"Insufficient privileges to complete the operation. It needs {permissions[0]}."
             return GraphError(403, Reason.FORBIDDEN, message)
         return None
@@ -150,8 +185,9 @@ class Tenant:
             if self.faults.expires_tokens():
                 tokens.expire(connection, arrival.wall)
             app: App | None = None
-            refusal = self._refusal(connection, authorization, UPLOAD)
+            refusal = self._refusal(connection, authorization, UPLOAD, principal)
             try:
+                principals.find(connection, principal, arrival.wall)
                 app = apps.find(connection, job, principal)
             except GraphError as error:
                 refusal = refusal or error
@@ -197,7 +233,7 @@ class Tenant:
         at = self.now()
         due = _due(app, len(users), settings, at)
         end = _cycle_end(due, settings)
-        if app.state == "Active" and not app.queued and end <= at:
+        if app.runs and not app.queued and end <= at and not self._obstructed(connection, app, settings, at):
             self._process(connection, app, users, settings, at)
             return
         if settings.bucket_capacity and app.queued + len(users) > settings.bucket_capacity:
@@ -217,26 +253,45 @@ class Tenant:
 
     def _has_work(self) -> bool:
         """Whether anything waits, found out without keeping writers off."""
-        query = "SELECT 1 FROM app WHERE queued AND state = 'Active' LIMIT 1"
-        return self.store.connection.execute(query).fetchone() is not None
+        query = (
+            "SELECT 1 FROM app WHERE state = 'Active' AND"
+            " CASE WHEN quarantine IS NULL THEN queued ELSE quarantine ->> 'next' <= ? END LIMIT 1"
+        )
+        return self.store.connection.execute(query, (self.now(),)).fetchone() is not None
 
     def _work_once(self) -> bool:
         """Process one request of a bucket, if one is due."""
-        at = self.now()
+        at, settings = self.now(), self.settings
         with self.store.transaction() as connection:
+            self._retry(connection, settings, at)
             row = connection.execute(
                 "SELECT queue.id, job, operations, body FROM queue JOIN app ON app.id = queue.app"
-                " WHERE state = 'Active' AND due <= ? ORDER BY queue.id LIMIT 1",
+                " WHERE state = 'Active' AND quarantine IS NULL AND due <= ? ORDER BY queue.id LIMIT 1",
                 (at,),
             ).fetchone()
             if row is None:
                 return False
             request, job, operations, body = row
             app = apps.find(connection, job)
+            if self._obstructed(connection, app, settings, at):
+                return True
             connection.execute("DELETE FROM queue WHERE id = ?", (request,))
             connection.execute("UPDATE app SET queued = queued - ? WHERE id = ?", (operations, app.id))
-            self._process(connection, app, orjson.loads(body), self.settings, at)
+            self._process(connection, app, orjson.loads(body), settings, at)
         return True
+
+    def _retry(self, connection: sqlite3.Connection, settings: Settings, at: int) -> None:
+        """Try the jobs in quarantine again whose time has come."""
+        for app in apps.listing(connection):
+            if app.state == "Active" and app.quarantined:
+                lifecycle.retry(connection, app, apps.job_settings_of(connection, app), settings, at)
+
+    def _obstructed(self, connection: sqlite3.Connection, app: App, settings: Settings, at: int) -> bool:
+        """Whether the job cannot write to its directory at all; it goes into quarantine then."""
+        trouble = lifecycle.obstacle(app, apps.job_settings_of(connection, app), settings)
+        if trouble:
+            lifecycle.quarantine(connection, app, trouble, at)
+        return trouble is not None
 
     def _process(
         self, connection: sqlite3.Connection, app: App, users: list[User], settings: Settings, at: int
@@ -246,7 +301,7 @@ class Tenant:
         cycle, ends = (
             (app.cycle, app.cycle_ends) if same_cycle else (str(uuid4()), _cycle_end(at + 1, settings))
         )
-        work = engine.process(connection, app.id, app.target, users, settings, at)
+        work = processing.process(connection, app, users, settings, at)
         logs.write(connection, app.id, cycle, work, settings, at)
         apps.record(connection, app, work, cycle, ends, at)
 

@@ -62,7 +62,7 @@ def issue(
     """
     _check(form, settings)
     token = token_urlsafe(48)
-    _remember(connection, _digest(token), settings, at)
+    _remember(connection, _digest(token), settings, at, form["client_id"])
     seconds = int(settings.token_lifetime) or 86_400
     return {"token_type": "Bearer", "expires_in": seconds, "ext_expires_in": seconds, "access_token": token}
 
@@ -125,9 +125,20 @@ def expire(connection: sqlite3.Connection, at: int) -> None:
     connection.execute("UPDATE token SET expires = min(expires, ?)", (at,))
 
 
-def _remember(connection: sqlite3.Connection, digest: str, settings: Settings, at: int) -> None:
+def client_of(connection: sqlite3.Connection, authorization: str) -> str:
+    """Id of the client that a token was issued to; empty when nobody knows."""
+    digest = _digest(authorization.partition(" ")[2].strip())
+    row = connection.execute("SELECT client FROM token WHERE digest = ?", (digest,)).fetchone()
+    return row[0] if row else ""
+
+
+def _remember(
+    connection: sqlite3.Connection, digest: str, settings: Settings, at: int, client: str = ""
+) -> None:
     expires = at + (round(settings.token_lifetime * clock.SECOND) or 1000 * clock.DAY)
-    connection.execute("INSERT INTO token (digest, expires) VALUES (?, ?)", (digest, expires))
+    connection.execute(
+        "INSERT INTO token (digest, expires, client) VALUES (?, ?, ?)", (digest, expires, client)
+    )
 
 
 def _digest(token: str) -> str:
