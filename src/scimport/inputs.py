@@ -47,6 +47,7 @@ def opened(project: Project, pipeline: Pipeline, now: datetime) -> Iterator[Inpu
             extent=config.extent,
             leavers=pipeline.config.leavers,
             as_of=config.as_of,
+            unresolved_manager=pipeline.config.unresolved_manager,
             warnings=source.warnings,
         )
 
