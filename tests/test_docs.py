@@ -434,6 +434,8 @@ def test_every_key_of_a_file_is_documented(model: type[BaseModel]) -> None:
 def test_what_each_guard_lets_through_is_documented() -> None:
     text = (DOCS / "guards.md").read_text("utf-8")
     for name, limit in config.GuardsConfig():
+        if not isinstance(limit, config.GuardLimit):
+            continue
         most = " | ".join(f"{allowed(population, limit)}" for population in (1, 10, 26, 1_000))
         row = f"| `{name}` | {limit.max_percent:g} % | {limit.max_count:,} | {most} |"
         assert row in text, row

@@ -82,6 +82,8 @@ class Code(StrEnum):
     GUARD_NEW_KEYS = "guard-new-keys"
     GUARD_CHANGED_KEYS = "guard-changed-keys"
     GUARD_ROWS = "guard-rows"
+    GUARD_SOURCE_AGE = "guard-source-age"
+    GUARD_SAME_FILE = "guard-same-file"
     GUARD_STOPPED = "guard-stopped"
     PLAN_REFUSED = "plan-refused"
     UNKNOWN_PLAN = "unknown-plan"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from scimport.codes import Code
 from scimport.errors import GuardStop
 from scimport.model import RunSummary
 from scimport.project.config import PipelineConfig
@@ -30,7 +31,9 @@ def shortcomings(
         "rejected": rejected if rejected > config.max_rejected else 0,
         "unconfirmed": outcomes.unconfirmed,
     }
-    return tuple(f"{count:,} {what}" for what, count in found.items() if count)
+    is_old = summary is not None and any(one.code is Code.GUARD_SOURCE_AGE for one in summary.notes)
+    counted = [f"{count:,} {what}" for what, count in found.items() if count]
+    return tuple(counted + (["an old source"] if is_old else []))
 
 
 class Verdict(StrEnum):

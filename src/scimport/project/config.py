@@ -264,6 +264,12 @@ class GuardsConfig(Config):
     rows: GuardLimit = _limit(
         30, 100_000, "Records more or less than the median of the last ten runs, or the last one, of that."
     )
+    source_age: Duration | None = Field(
+        default=None, description="How old the source may be, such as 26h; left out: any age."
+    )
+    same_file: Literal["note", "ignore"] = Field(
+        default="note", description="A file that was loaded before, byte for byte: worth a note, or nothing."
+    )
 
 
 class NotifyConfig(Config):
