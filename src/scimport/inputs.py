@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 
 from scimport.codes import Code
 from scimport.errors import SourceError
@@ -13,8 +13,10 @@ from scimport.mappings.validation import UserValidator
 from scimport.model import Problem
 from scimport.plan.records import Input
 from scimport.project import LoadedSource, Pipeline, Project
+from scimport.project.overrides import load_overrides
 from scimport.project.values import did_you_mean
 from scimport.sources.contract import compile_contract
+from scimport.sources.corrected import CorrectedSource
 from scimport.sources.drift import open_steady
 
 
@@ -33,8 +35,10 @@ def opened(project: Project, pipeline: Pipeline, now: datetime) -> Iterator[Inpu
     """
     loaded = project.source(pipeline.config.source)
     config = loaded.config
-    with open_steady(loaded, project.root) as source:
-        _check_as_of(loaded, source.columns)
+    overrides = load_overrides(project, loaded.name)
+    with open_steady(loaded, project.root) as steady:
+        _check_as_of(loaded, steady.columns)
+        source = CorrectedSource(steady, loaded, overrides, now.date()) if overrides else steady
         mapping, validator = compiled(project, pipeline, source.columns, now)
         yield Input(
             source=source,
@@ -60,8 +64,11 @@ def known_columns(project: Project, pipeline: Pipeline) -> tuple[tuple[str, ...]
         SourceError: The source cannot be opened.
     """
     loaded = project.source(pipeline.config.source)
-    with open_steady(loaded, project.root) as source:
-        return source.columns, tuple(source.warnings)
+    overrides = load_overrides(project, loaded.name)
+    with open_steady(loaded, project.root) as steady:
+        if overrides:
+            CorrectedSource(steady, loaded, overrides, datetime.now(UTC).date())
+        return steady.columns, tuple(steady.warnings)
 
 
 def compiled(
@@ -79,7 +86,7 @@ def compiled(
         ConfigError: The mapping is wrong, with every problem of its files.
     """
     chain = project.mapping_chain(pipeline.config.mapping)
-    mapping = compile_mapping(chain, columns, schemas=project.schemas(chain), now=now)
+    mapping = compile_mapping(chain, columns, schemas=project.schemas(chain), now=now, root=project.root)
     return mapping, UserValidator(mapping.schema, nullable=mapping.clear)
 
 

@@ -17,6 +17,7 @@ from scimport.cli import (
     confirm,
     init,
     inspect,
+    lineage,
     plans,
     preview,
     problems,
@@ -27,6 +28,7 @@ from scimport.cli import (
     schema,
     serve,
     status,
+    test,
     trace,
 )
 from scimport.cli.output import Output, problem_document
@@ -40,9 +42,11 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for module in (
+_COMMANDS = (
     check,
     preview,
+    test,
+    lineage,
     run,
     plans,
     confirm,
@@ -57,7 +61,9 @@ for module in (
     schema,
     init,
     inspect,
-):
+)
+
+for module in _COMMANDS:
     module.register(app)
 
 

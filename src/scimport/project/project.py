@@ -131,7 +131,7 @@ class Project:
     @property
     def source_names(self) -> tuple[str, ...]:
         """Names of the YAML files in sources/, sorted."""
-        return names_in(self.root / "sources")
+        return tuple(name for name in names_in(self.root / "sources") if name != "overrides")
 
     @property
     def mapping_names(self) -> tuple[str, ...]:
@@ -274,6 +274,11 @@ class Project:
     def _settings(self, _file: str = SETTINGS_FILE) -> SettingsConfig:
         return load_settings(self.root, self.environment, self.blocks)
 
+    def _overrides(self, source: str) -> object:
+        from scimport.project.overrides import load_overrides  # noqa: PLC0415 - it knows the project
+
+        return load_overrides(self, source)
+
     def _whole_mapping(self, name: str) -> tuple[LoadedSchema, ...]:
         return self.schemas(self.mapping_chain(name))
 
@@ -296,6 +301,7 @@ class Project:
 
     def _parts(self, names: Sequence[str]) -> Iterator[tuple[Callable[[str], object], str]]:
         yield self._settings, SETTINGS_FILE
+        yield self._overrides, ""
         yield from ((self.pipeline, name) for name in names or self.pipeline_names)
         yield from ((self.source, name) for name in self._referred("source", names, self.source_names))
         yield from (
