@@ -338,7 +338,24 @@ class StateConfig(Config):
     )
 
 
+class RetentionConfig(Config):
+    """How long what is kept that is not needed any more."""
+
+    plans: Duration | None = Field(
+        default=None, description="Finished plans with changes and problems: 30d; left out: the last ten."
+    )
+    runs: Duration | None = Field(
+        default=None, description="Runs with their requests, and their folders: 180d; left out: for good."
+    )
+    outcomes: Duration | None = Field(
+        default=None, description="The endpoint's words about people: 90d; left out: for good."
+    )
+
+
 class SettingsConfig(Config):
     """The file scimport.toml."""
 
     state: StateConfig = Field(default=StateConfig(), description="The state database.")
+    retention: RetentionConfig = Field(
+        default=RetentionConfig(), description="How long what is kept; see docs/privacy.md."
+    )
