@@ -80,6 +80,7 @@ class Code(StrEnum):
     FAILS_ON_BLANK = "fails-on-blank"
     DATE_WITHOUT_TIME = "date-without-time"
     IGNORED_TYPE = "ignored-type"
+    LOOKUP_MISSING_KEYS = "lookup-missing-keys"
     UNUSED_VAR = "unused-var"
     OVERRIDDEN_VAR = "overridden-var"
     HARD_CODED_DOMAIN = "hard-coded-domain"
