@@ -10,7 +10,6 @@ from scimport.project.config import (
     CertificateAuth,
     ClientSecretAuth,
     ColumnContract,
-    Config,
     CsvSourceConfig,
     ManagedIdentityAuth,
     MappingConfig,
@@ -22,6 +21,7 @@ from scimport.project.config import (
     WorkloadIdentityAuth,
     query_file,
 )
+from scimport.project.keys import Config
 
 CSV = {"kind": "csv", "path": "people.csv", "key": "id"}
 SQL = {"kind": "sql", "url": "sqlite:///hr.db", "query": "select 1", "key": "id"}
