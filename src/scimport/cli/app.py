@@ -12,6 +12,7 @@ import typer
 
 from scimport import __version__
 from scimport.cli import (
+    app_group,
     capacity,
     check,
     confirm,
@@ -45,6 +46,7 @@ for module in (
     confirm,
     trace,
     status,
+    app_group,
     capacity,
     problems,
     rekey,

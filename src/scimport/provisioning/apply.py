@@ -6,7 +6,7 @@ A step that fails ends it, and the next time goes on from there: every step look
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,11 +16,17 @@ from scimport.apps.graph import Graph, literal
 from scimport.apps.hosts import Endpoint
 from scimport.codes import Code
 from scimport.errors import AppError, GraphRefusal, UsageError
-from scimport.files import write_private
 from scimport.model import Problem
 from scimport.project import Pipeline, Project
+from scimport.project.provisioning import REMOVED
+from scimport.project.values import did_you_mean
 from scimport.provisioning import secrets
-from scimport.provisioning.difference import Difference, row_differences, schema_differences, settings_differences
+from scimport.provisioning.difference import (
+    Difference,
+    row_differences,
+    schema_differences,
+    settings_differences,
+)
 from scimport.provisioning.schema import (
     Parts,
     Schema,
@@ -33,7 +39,6 @@ from scimport.provisioning.schema import (
 from scimport.provisioning.status import job_state, quarantine_problem
 from scimport.provisioning.tenant import Tenant, find_template, job_templates, locate, object_id
 from scimport.provisioning.wanted import Settings, Wanted
-from scimport.project.values import did_you_mean
 
 WAIT = 120.0
 """Seconds that a new service principal may take until it can be found; Microsoft's samples wait 20."""
@@ -92,14 +97,29 @@ def differences(job: Job) -> list[Difference]:
         found.append(Difference("change", "name", "display name", tenant.name, wanted.name))
     if tenant is None or not tenant.job:
         found.append(Difference("add", "job", "provisioning job", after="automatic mode"))
-        found += settings_differences(Settings(accidental_deletion_threshold=None), wanted.settings)
-        found += [Difference("add", "attribute", name, after=kind) for name, kind in wanted.attributes.items()]
-        rows = {name: wanted_row(name, each) for name, each in wanted.mappings.items() if each.expression != "none"}
+        settings = settings_differences(Settings(accidental_deletion_threshold=None), wanted.settings)
+        found += [replace(each, action="add", before="") for each in settings]
+        found += [
+            Difference("add", "attribute", name, after=kind) for name, kind in wanted.attributes.items()
+        ]
+        rows = {
+            name: wanted_row(name, each)
+            for name, each in wanted.mappings.items()
+            if each.expression != "none"
+        }
         return [*found, *row_differences({}, rows)]
     found += settings_differences(secrets.read_settings(tenant.secrets()), wanted.settings)
     parts = Parts(tenant.schema())
     rows = _rows(job, tenant, parts)
     return [*found, *schema_differences(parts, rows, wanted)]
+
+
+def _all_new(wanted: Wanted) -> Iterator[Difference]:
+    """What of the schema is known to differ before there is one."""
+    for name, kind in wanted.attributes.items():
+        yield Difference("add", "attribute", name, after=kind)
+    mappings = {name: each for name, each in wanted.mappings.items() if each.expression != REMOVED}
+    yield from row_differences({}, {name: wanted_row(name, each) for name, each in mappings.items()})
 
 
 def apply(job: Job, tell: Tell, *, start: bool = False, template: str = "") -> Tenant:
@@ -117,7 +137,7 @@ def apply(job: Job, tell: Tell, *, start: bool = False, template: str = "") -> T
         SignInError: No token, or a fresh one is refused.
     """
     tenant = _app(job, template, tell)
-    tenant = _job(job, tenant, tell)
+    tenant = _provisioning_job(tenant, tell)
     _settings(job, tenant, tell)
     _schema(job, tenant, tell)
     runs = job_state(tenant.job).runs
@@ -135,8 +155,10 @@ def apply(job: Job, tell: Tell, *, start: bool = False, template: str = "") -> T
 def _app(job: Job, template: str, tell: Tell) -> Tenant:
     tenant = locate(job.graph, job.pipeline, job.endpoint)
     if tenant is None:
-        tenant = _instantiate(job, template)
-        tell(Step("app", f"made of '{template or job.wanted.target}': service principal {tenant.principal}"))
+        gallery = find_template(job.graph, job.wanted.target, template)
+        tenant = _instantiate(job, gallery)
+        made = f"made of '{gallery['displayName']}': service principal {tenant.principal}"
+        tell(Step("app", made))
     elif tenant.name != job.wanted.name:
         _rename(tenant, job.wanted.name)
         tell(Step("app", f"renamed from '{tenant.name}'"))
@@ -145,8 +167,7 @@ def _app(job: Job, template: str, tell: Tell) -> Tenant:
     return tenant
 
 
-def _instantiate(job: Job, template: str) -> Tenant:
-    gallery = find_template(job.graph, job.wanted.target, template)
+def _instantiate(job: Job, gallery: Mapping[str, Any]) -> Tenant:
     path = f"/applicationTemplates/{gallery['id']}/instantiate"
     made = job.graph.post(path, {"displayName": job.wanted.name})
     principal = object_id(made["servicePrincipal"])
@@ -161,10 +182,11 @@ def _await_principal(graph: Graph, principal: str) -> None:
     while True:
         try:
             job_templates(graph, principal)
-            return
         except GraphRefusal as error:
             if error.status != 404 or waited >= WAIT:
                 raise
+        else:
+            return
         graph.sleep(_PAUSE)
         waited += _PAUSE
 
@@ -175,7 +197,7 @@ def _rename(tenant: Tenant, name: str) -> None:
     tenant.graph.patch(f"/applications/{object_id(application)}", {"displayName": name})
 
 
-def _job(job: Job, tenant: Tenant, tell: Tell) -> Tenant:
+def _provisioning_job(tenant: Tenant, tell: Tell) -> Tenant:
     if tenant.job:
         tell(Step("job"))
         return tenant
@@ -248,8 +270,10 @@ def _unknown(
 ) -> Problem:
     where = "the app's directory has" if whose == "directory" else "the app knows of the user"
     message = f"'{name}' is no attribute that {where}"
-    more = "Add it in the portal (Show advanced options)." if whose == "directory" else (
-        "A custom attribute belongs into a schema of the mapping, or into custom_attributes."
+    more = (
+        "Add it in the portal (Show advanced options)."
+        if whose == "directory"
+        else ("A custom attribute belongs into a schema of the mapping, or into custom_attributes.")
     )
     hint = did_you_mean(name, sorted(known)) or more
     return pipeline.document.problem(
@@ -321,7 +345,7 @@ def keep_backup(project: Project, pipeline: str, schema: Schema) -> Path:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")
     path = folder / f"schema-{stamp}.json"
-    write_private(path, json.dumps(schema, indent=1, ensure_ascii=False))
+    path.write_text(json.dumps(schema, indent=1, ensure_ascii=False), "utf-8")
     return path
 
 

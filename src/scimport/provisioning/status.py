@@ -112,23 +112,27 @@ def _execution(task: Mapping[str, Any] | None) -> Execution | None:
 _EMAIL = "set notification_email in the pipeline, then scimport app apply NAME --start"
 _AGENT = "the provisioning agent must run on its Windows server: scimport app agents NAME"
 _DOMAIN = "correct domain in the pipeline, or register it with a provisioning agent: scimport app agents NAME"
-_WAY_OUT = (
-    ("email", _EMAIL),
-    ("agent", _AGENT),
-    ("domain", _DOMAIN),
+_WAY_OUT = (("email", _EMAIL), ("agent", _AGENT), ("domain", _DOMAIN))
+
+_TOO_MANY = "more people would be deleted or disabled than accidental_deletion_threshold allows"
+_ALLOW = (
+    "look at who leaves; if it is right: scimport app restart NAME --reset ForceDeletes; if not, correct the"
+    " source, then scimport app restart NAME, and scimport run NAME --full"
 )
 _REASONS = {
-    "TooManyDeletes": (
-        "more people would be deleted or disabled than accidental_deletion_threshold allows",
-        "look at who leaves; if it is right: scimport app restart NAME --reset ForceDeletes; if not, correct"
-        " the source, then scimport app restart NAME, and scimport run NAME --full",
-    ),
+    "TooManyDeletes": (_TOO_MANY, _ALLOW),
     "EncounteredQuarantineException": (
-        "the app cannot reach its directory, or is not set up",
+        "it cannot reach its directory, or is not set up",
         "correct what the error says, then scimport app start NAME",
     ),
-    "IngestionInterrupted": ("what was uploaded could not be read", "scimport app restart NAME, then run again"),
-    "QuarantinedOnDemand": ("somebody has put it into quarantine", "ask who; scimport app start NAME ends it"),
+    "IngestionInterrupted": (
+        "what was uploaded could not be read",
+        "scimport app restart NAME, then scimport run NAME --full",
+    ),
+    "QuarantinedOnDemand": (
+        "somebody has put it there",
+        "ask who and why; scimport app start NAME ends it",
+    ),
 }
 _ESCROWS = (
     "too many people failed",

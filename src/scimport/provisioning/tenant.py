@@ -21,6 +21,7 @@ Json = dict[str, Any]
 
 FAMILY = "API-driven"
 """What the names of both apps in the gallery have in common, through all their changes."""
+_ENTRA = ("entra id", "azure ad", "azure active directory")
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,9 +154,7 @@ def _with_job(graph: Graph, pipeline: Pipeline, document: Json, job: str = "") -
         names = ", ".join(str(each["id"]) for each in chosen)
         message = f"the app has several provisioning jobs: {names}"
         hint = "Write the endpoint of the right one into the pipeline."
-        raise UsageError(
-            pipeline.document.problem(Code.AMBIGUOUS_APP, ("app", "endpoint"), message, hint)
-        )
+        raise UsageError(pipeline.document.problem(Code.AMBIGUOUS_APP, ("app", "endpoint"), message, hint))
     name, application = str(document.get("displayName", "")), str(document.get("appId", ""))
     return Tenant(graph, principal, name, application, chosen[0] if chosen else {})
 
@@ -194,7 +193,10 @@ def _fits(template: Json, target: str, wanted: str) -> bool:
     name = str(template.get("displayName", "")).casefold()
     if wanted:
         return wanted.casefold() in (name, str(template.get("id")).casefold())
-    return ("on-premises" in name) == (target == "on-premises-ad")
+    on_premises = "on-premises" in name
+    if target == "on-premises-ad":
+        return on_premises
+    return not on_premises and any(words in name for words in _ENTRA)
 
 
 def job_templates(graph: Graph, principal: str) -> list[str]:

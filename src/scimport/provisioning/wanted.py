@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from scimport.codes import Code
@@ -79,21 +79,27 @@ def wanted_app(project: Project, pipeline: Pipeline) -> Wanted:
         ou=app.ou or "",
         skip_out_of_scope_deletions=app.skip_out_of_scope_deletions,
     )
-    custom = dict(_custom_attributes(project, pipeline)) | dict.fromkeys(app.custom_attributes, "String")
+    custom = derived_attributes(project, pipeline) | dict.fromkeys(app.custom_attributes, "String")
     return Wanted(
         app.name, app.target, settings, custom, app.attribute_mappings, app.scoping_filter, app.flow_nulls
     )
 
 
-def _custom_attributes(project: Project, pipeline: Pipeline) -> Iterator[tuple[str, str]]:
-    """The custom attributes of the mapping's schemas, with Entra's names of their types."""
+def derived_attributes(project: Project, pipeline: Pipeline) -> dict[str, str]:
+    """The custom attributes of the mapping's schemas, with Entra's names of their types.
+
+    Raises:
+        ConfigError: A file of the mapping is wrong.
+    """
+    found: dict[str, str] = {}
     chain = project.mapping_chain(pipeline.config.mapping)
     for loaded in project.schemas(chain):
         extension, problems = read_schema(loaded.file, loaded.data)
         if extension is None:
             raise ConfigError(problems)
         for attribute in filter(_is_simple, extension.sub_attributes):
-            yield f"{extension.name}:{attribute.name}", _TYPES.get(attribute.type, "String")
+            found[f"{extension.name}:{attribute.name}"] = _TYPES.get(attribute.type, "String")
+    return found
 
 
 def _is_simple(attribute: Attribute) -> bool:
