@@ -47,6 +47,7 @@ from scimport.mappings.template import MappingEnvironment, compile_probes
 from scimport.mappings.values import join, part
 from scimport.plan.guards import allowed
 from scimport.project import Project, config
+from scimport.project.source_config import SOURCE_KINDS
 from scimport.sandbox.faults import Expiry, Failure, Faults, Latency, Strike, Throttling
 from scimport.sandbox.settings import Settings
 
@@ -424,8 +425,7 @@ def _key_row(model: type[BaseModel], name: str) -> str:
 
 
 _FILES = (
-    config.CsvSourceConfig,
-    config.SqlSourceConfig,
+    *SOURCE_KINDS.values(),
     config.MappingConfig,
     config.PipelineConfig,
     config.SettingsConfig,

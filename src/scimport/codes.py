@@ -33,7 +33,11 @@ class Code(StrEnum):
     CELL_TOO_LARGE = "cell-too-large"
     NUL_BYTE = "nul-byte"
     TOO_FEW_ROWS = "too-few-rows"
+    TRAILER_MISMATCH = "trailer-mismatch"
     MISSING_COLUMN = "missing-column"
+    NEW_COLUMN = "new-column"
+    RENAMED_COLUMN = "renamed-column"
+    RETYPED_COLUMN = "retyped-column"
     DATABASE_UNREACHABLE = "database-unreachable"
     QUERY_FAILED = "query-failed"
 

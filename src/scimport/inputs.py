@@ -6,15 +6,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
-from scimport.codes import Code
-from scimport.errors import SourceError
 from scimport.mappings.mapping import Mapping, compile_mapping
 from scimport.mappings.validation import UserValidator
+from scimport.model import Problem
 from scimport.plan.records import Input
-from scimport.project import LoadedSource, Pipeline, Project
-from scimport.project.values import did_you_mean
-from scimport.sources.base import open_source
+from scimport.project import Pipeline, Project
 from scimport.sources.contract import compile_contract
+from scimport.sources.drift import open_steady
 
 
 @contextmanager
@@ -32,8 +30,7 @@ def opened(project: Project, pipeline: Pipeline, now: datetime) -> Iterator[Inpu
     """
     loaded = project.source(pipeline.config.source)
     config = loaded.config
-    with open_source(config, name=loaded.name, root=project.root) as source:
-        _check_contract(loaded, source.columns)
+    with open_steady(loaded, project.root) as source:
         mapping, validator = compiled(project, pipeline, source.columns, now)
         yield Input(
             source=source,
@@ -45,20 +42,20 @@ def opened(project: Project, pipeline: Pipeline, now: datetime) -> Iterator[Inpu
             duplicates=config.duplicates,
             extent=config.extent,
             leavers=pipeline.config.leavers,
+            warnings=source.warnings,
         )
 
 
-def known_columns(project: Project, pipeline: Pipeline) -> tuple[str, ...]:
-    """The columns that a pipeline's source has now.
+def known_columns(project: Project, pipeline: Pipeline) -> tuple[tuple[str, ...], tuple[Problem, ...]]:
+    """The columns that a pipeline's source has now, and what has changed about them and stops nothing.
 
     Raises:
         ConfigError: The source's file is wrong.
         SourceError: The source cannot be opened.
     """
     loaded = project.source(pipeline.config.source)
-    with open_source(loaded.config, name=loaded.name, root=project.root) as source:
-        _check_contract(loaded, source.columns)
-        return source.columns
+    with open_steady(loaded, project.root) as source:
+        return source.columns, tuple(source.warnings)
 
 
 def compiled(
@@ -78,19 +75,3 @@ def compiled(
     chain = project.mapping_chain(pipeline.config.mapping)
     mapping = compile_mapping(chain, columns, schemas=project.schemas(chain), now=now)
     return mapping, UserValidator(mapping.schema, nullable=mapping.clear)
-
-
-def _check_contract(source: LoadedSource, columns: Sequence[str]) -> None:
-    """Every column that the contract or the key names must be there."""
-    problems = [
-        source.document.problem(
-            Code.MISSING_COLUMN,
-            ("columns", name),
-            f"the source has no column '{name}'",
-            did_you_mean(name, columns) or "Correct the contract, or the export.",
-        )
-        for name in source.config.columns
-        if name not in columns
-    ]
-    if problems:
-        raise SourceError(problems)

@@ -28,7 +28,7 @@ class Problem:
         hint: What to do next, in one sentence; may be empty.
         file: Path relative to the project folder (or a URL without its password); empty when there is none.
         line: Line in that file, counted from 1.
-        row: Record number in the source, counted from 1, where lines do not exist (SQL).
+        row: Row of a sheet, or number of the record in the source (SQL), counted from 1.
         key: Key of the record, when the problem is about one.
         keys: Keys of the first people, when it is about several. Like ``key``, they go to nobody else's
             server.

@@ -42,7 +42,7 @@ from scimport.model import DeliveryCounts, PlanCounts, Problem, RunSummary, Seve
 from scimport.plan import Input, PlanBuilder, Selection
 from scimport.plan.guards import stops
 from scimport.project import LoadedSource, Project
-from scimport.project.config import query_file
+from scimport.project.source_config import query_file
 from scimport.sources.base import source_state
 from scimport.state import locks, open_state, runs
 from scimport.state.outbox import Limits, StateOutbox

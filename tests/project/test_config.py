@@ -9,19 +9,16 @@ from scimport.project.config import (
     AppConfig,
     CertificateAuth,
     ClientSecretAuth,
-    ColumnContract,
-    CsvSourceConfig,
     ManagedIdentityAuth,
     MappingConfig,
     PipelineConfig,
     ScheduleConfig,
     SettingsConfig,
-    SqlSourceConfig,
     TokenAuth,
     WorkloadIdentityAuth,
-    query_file,
 )
 from scimport.project.keys import Config
+from scimport.project.source_config import ColumnContract, CsvSourceConfig, SqlSourceConfig, query_file
 
 CSV = {"kind": "csv", "path": "people.csv", "key": "id"}
 SQL = {"kind": "sql", "url": "sqlite:///hr.db", "query": "select 1", "key": "id"}

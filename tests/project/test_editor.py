@@ -67,7 +67,7 @@ def test_a_right_file_passes(name: str, text: str) -> None:
     [
         ("source", "kind: csv\npath: x.csv\nkey: id\nquery: x.sql\n"),
         ("source", "path: x.csv\nkey: id\n"),
-        ("source", "kind: excel\npath: x.csv\nkey: id\n"),
+        ("source", "kind: exel\npath: x.csv\nkey: id\n"),
         ("source", "kind: csv\npath: x.csv\nkey: id\nmin_rows: many\n"),
         ("mapping", "usr: {}\n"),
         ("pipeline", f"source: a\n{APP}"),

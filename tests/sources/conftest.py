@@ -8,7 +8,7 @@ import pytest
 
 from scimport.errors import SourceError
 from scimport.model import Problem
-from scimport.project.config import CsvSourceConfig
+from scimport.project.source_config import CsvSourceConfig
 from scimport.sources import Source, open_source
 
 ReadCsv = Callable[..., list[list[str]]]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from scimport.codes import Code
 from scimport.model import Problem
-from scimport.project.config import ColumnContract
+from scimport.project.source_config import ColumnContract
 from scimport.sources import compile_contract
 
 

@@ -216,7 +216,7 @@ def test_memory_does_not_grow(tmp_path: Path) -> None:
     program = f"""
 import resource
 from pathlib import Path
-from scimport.project.config import CsvSourceConfig
+from scimport.project.source_config import CsvSourceConfig
 from scimport.sources import open_source
 def peak(rows):
     with open({str(tmp_path / "people.csv")!r}, "w") as file:

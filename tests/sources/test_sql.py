@@ -20,7 +20,7 @@ from sqlalchemy import create_engine, text
 from scimport.codes import Code
 from scimport.errors import SourceError
 from scimport.model import Place, Problem
-from scimport.project.config import SqlSourceConfig
+from scimport.project.source_config import SqlSourceConfig
 from scimport.sources import Source, open_source
 
 SERVERS = ("postgresql", "mariadb")
@@ -360,7 +360,7 @@ def test_streams(server: str, request: pytest.FixtureRequest, tmp_path: Path) ->
 import resource
 from pathlib import Path
 from pydantic import SecretStr
-from scimport.project.config import SqlSourceConfig
+from scimport.project.source_config import SqlSourceConfig
 from scimport.sources import open_source
 def peak(rows):
     config = SqlSourceConfig(kind="sql", url=SecretStr({url!r}), query={query!r}.format(rows), key="id")

@@ -70,9 +70,9 @@ def test_accepted_people_are_known_from_then_on(database: Database) -> None:
         assert list(people.lookup(connection, ["a"])) == [
             Known(0, first.id, True, b"2" * 16, digest_user(b"{}"))
         ]
-        pages = list(people.active(connection, [first.id, 10**6]))
+        pages = list(people.listed(connection, [first.id, 10**6]))
         assert pages == [[Person(first.id, "a", "xa", b"{}")]]
-        assert list(People(database, "contractors").active(connection, [first.id])) == []
+        assert list(People(database, "contractors").listed(connection, [first.id])) == []
 
 
 @pytest.mark.parametrize("result", [one for one in DeliveryResult if one is not DeliveryResult.ACCEPTED])

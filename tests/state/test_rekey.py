@@ -87,7 +87,7 @@ def known(database: Database) -> list[bytes]:
     """The people as last acknowledged, as the code reads them."""
     with database.read() as connection:
         ids = list(connection.execute(select(person.c.id)).scalars())
-        return [one.body for page in People(database, "staff").active(connection, ids) for one in page]
+        return [one.body for page in People(database, "staff").listed(connection, ids) for one in page]
 
 
 def test_encrypted_from_plan_to_acknowledgement(state_url: str) -> None:

@@ -17,10 +17,12 @@ from scimport.cli import (
     check,
     confirm,
     init,
+    inspect,
     plans,
     preview,
     problems,
     rekey,
+    retry,
     run,
     schema,
     serve,
@@ -44,6 +46,7 @@ for module in (
     run,
     plans,
     confirm,
+    retry,
     trace,
     status,
     app_group,
@@ -53,6 +56,7 @@ for module in (
     serve,
     schema,
     init,
+    inspect,
 ):
     module.register(app)
 

@@ -62,7 +62,8 @@ def _check_mapping(project: Project, pipeline: Pipeline) -> Iterator[Problem]:
 
     columns = None
     try:
-        columns = known_columns(project, pipeline)
+        columns, warnings = known_columns(project, pipeline)
+        yield from warnings
     except SourceError as error:
         yield from (dataclasses.replace(problem, severity=Severity.WARNING) for problem in error.problems)
     mapping, _ = compiled(project, pipeline, columns, datetime.now(UTC))

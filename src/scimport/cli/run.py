@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -73,29 +73,8 @@ def plan(
         with work:
             build(work)
             written = work.write_requests(requests) if requests else 0
-            plan_id = work.summary.plan_id
-    output.summary(work.summary)
     view = View(only, attribute, (), top, page, show_values)
-    with reviewed(project, plan_id) as (database, review):
-        people = listed(output, database, review, view)
-        output.say(LABELS)
-        cost = say_cost(output, database, work.pipeline, review)
-    output.say("Nothing was sent.")
-    if requests:
-        output.say(f"{plural(written, 'request body', 'request bodies')} in {requests}.")
-    output.problems(work.stopped)
-    stopped = [problem_document(one) for one in work.stopped]
-    then = f'`scimport approve {plan_id} --reason "..."`, then ' if stopped else ""
-    until = time_text(review.expires_at)
-    output.say(
-        f"See more with `scimport show {plan_id}`; send exactly it with {then}`scimport apply {plan_id}`,"
-        f" until {until}."
-    )
-    document = run_document(work.summary) | {"requests": written, "stopped": stopped}
-    output.json(document | {"cost": cost, "expires_at": until, "changes": people})
-    raise typer.Exit(
-        GuardStop.exit_code if stopped else INVALID_OR_REJECTED if work.summary.plan.invalid else 0
-    )
+    say_plan(output, project, work, view, written=(requests, written))
 
 
 def run(
@@ -160,6 +139,42 @@ def resume(context: typer.Context, names: options.Names = None, as_json: options
         return work.summary
 
     each_run(pipelines, finish, output, several=len(names or ()) != 1)
+
+
+def say_plan(
+    output: Output, project: Project, work: PipelineRun, view: View, *, written: tuple[Path | None, int]
+) -> NoReturn:
+    """Print a plan that was just made, and exit as it says.
+
+    Args:
+        output: Where to.
+        project: The project.
+        work: The run that made the plan, at its end.
+        view: What of it to show.
+        written: The folder that requests were written to, if they were, and how many.
+    """
+    output.summary(work.summary)
+    plan_id, (folder, count) = work.summary.plan_id, written
+    with reviewed(project, plan_id) as (database, review):
+        people = listed(output, database, review, view)
+        output.say(LABELS)
+        cost = say_cost(output, database, work.pipeline, review)
+    output.say("Nothing was sent.")
+    if folder:
+        output.say(f"{plural(count, 'request body', 'request bodies')} in {folder}.")
+    output.problems(work.stopped)
+    stopped = [problem_document(one) for one in work.stopped]
+    then = f'`scimport approve {plan_id} --reason "..."`, then ' if stopped else ""
+    until = time_text(review.expires_at)
+    output.say(
+        f"See more with `scimport show {plan_id}`; send exactly it with {then}`scimport apply {plan_id}`,"
+        f" until {until}."
+    )
+    document = run_document(work.summary) | {"requests": count, "stopped": stopped}
+    output.json(document | {"cost": cost, "expires_at": until, "changes": people})
+    raise typer.Exit(
+        GuardStop.exit_code if stopped else INVALID_OR_REJECTED if work.summary.plan.invalid else 0
+    )
 
 
 def load(

@@ -10,7 +10,7 @@ import typer
 
 from scimport.cli import options
 from scimport.cli.confirm import COUNTS
-from scimport.cli.output import Output
+from scimport.cli.output import Output, plural
 
 if TYPE_CHECKING:
     from scimport.state.runs import Run
@@ -27,6 +27,7 @@ def status(context: typer.Context, name: options.OptionalName = None, as_json: o
     from scimport.state.outcomes import Outcomes  # noqa: PLC0415
     from scimport.state.people import People  # noqa: PLC0415
     from scimport.state.plans import Plans  # noqa: PLC0415
+    from scimport.state.retries import Retries  # noqa: PLC0415
 
     project = options.find(context)
     names = (project.pipeline(name).name,) if name else project.pipeline_names
@@ -38,8 +39,11 @@ def status(context: typer.Context, name: options.OptionalName = None, as_json: o
             known, active = People(database, one).count(connection)
             unfinished = Plans(database, one).unfinished(connection)
             outcomes = dataclasses.asdict(Outcomes(database, one).counts(connection))
+            most = project.pipeline(one).config.max_attempts
+            standing = Retries(one).standing_count(connection, most)
         run = _document(last)
         state = {"pipeline": one, "known": known, "active": active, "outcomes": outcomes}
+        state |= {"standing": standing}
         found.append(state | {"unfinished": unfinished, "last_run": run})
     database.close()
     output = Output(as_json=as_json)
@@ -48,6 +52,10 @@ def status(context: typer.Context, name: options.OptionalName = None, as_json: o
     rows = [(pipeline["pipeline"], *(pipeline["outcomes"][name] for name in COUNTS)) for pipeline in found]
     output.table("What became of them", ("pipeline", *COUNTS), rows)
     for pipeline in found:
+        if pipeline["standing"]:
+            people = plural(pipeline["standing"], "person was", "people were")
+            hint = f"`scimport retry {pipeline['pipeline']}` lists them."
+            output.say(f"{pipeline['pipeline']}: {people} sent as often as is allowed, in vain; {hint}")
         if pipeline["last_run"] and pipeline["last_run"]["error"]:
             output.say(f"{pipeline['pipeline']}: {pipeline['last_run']['error']}")
     output.json(found[0] if name else {"pipelines": found})

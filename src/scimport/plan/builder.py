@@ -23,6 +23,7 @@ from scimport.sources.base import Batch
 from scimport.state.database import Database
 from scimport.state.people import Known, People, Person
 from scimport.state.plans import Plans, Staged
+from scimport.state.retries import Retries
 from scimport.state.vault import Values
 
 BATCH = 200
@@ -48,11 +49,14 @@ class Selection:
         full: Send everybody, changed or not.
         limit: Send this many people at most; the rest is for the next run.
         keys: Consider these keys alone; empty for all.
+        again: The keys are of people who were accepted and have not arrived: they are sent once more, who has
+            left too, and each time is counted.
     """
 
     full: bool = False
     limit: int | None = None
     keys: Collection[str] = field(default_factory=frozenset)
+    again: bool = False
 
 
 class PlanBuilder:
@@ -71,7 +75,7 @@ class PlanBuilder:
     def __init__(self, database: Database, pipeline: str, source: Input, selection: Selection) -> None:
         self._database, self._input, self._selection = database, source, selection
         self._people, self._plans = People(database, pipeline), Plans(database, pipeline)
-        self._vault = database.vault
+        self._pipeline, self._vault = pipeline, database.vault
         self._keys = frozenset(selection.keys)
         self._mapper = Mapper(source)
         self._batches = iter(source.source.batches(BATCH))
@@ -108,9 +112,12 @@ class PlanBuilder:
         """
         self._check_not_empty()
         with self._database.write() as connection:
+            self._plans.add_problems(connection, self.plan_id, self._input.warnings)
             self._reject_collisions(connection)
             if self._input.extent == "full" and self._input.leavers != "ignore":
                 self._stage_leavers(connection)
+            if self._selection.again:
+                Retries(self._pipeline).count_attempts(connection, self.plan_id)
             counts = self._counts()
             if self._selection.limit is not None:
                 held_back = self._plans.keep_first(connection, self.plan_id, self._selection.limit)
@@ -407,7 +414,7 @@ class PlanBuilder:
         if self._keys:
             chosen = {found[1] for found in self._people.lookup(connection, sorted(self._keys))}
             unseen = [number for number in unseen if number in chosen]
-        for page in self._people.active(connection, unseen):
+        for page in self._people.listed(connection, unseen, inactive=self._selection.again):
             self._missing += len(page)
             self._put(connection, [self._leaver(person) for person in page])
 

@@ -37,6 +37,7 @@ class Input:
         duplicates: What becomes of a key with several contents: all invalid, or the last one wins.
         extent: Whether the source holds everybody, or only changes.
         leavers: What becomes of people who are no longer in a full source.
+        warnings: What has changed about the source's columns; complete when all rows have been read.
     """
 
     source: Source
@@ -48,6 +49,7 @@ class Input:
     duplicates: Literal["reject", "last"] = "reject"
     extent: Literal["full", "changes"] = "full"
     leavers: Literal["deactivate", "report", "ignore"] = "report"
+    warnings: Sequence[Problem] = ()
 
 
 class Row(NamedTuple):

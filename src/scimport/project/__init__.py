@@ -7,15 +7,12 @@ from scimport.project.config import (
     AuthConfig,
     CertificateAuth,
     ClientSecretAuth,
-    ColumnContract,
-    CsvSourceConfig,
     GuardLimit,
     GuardsConfig,
     ManagedIdentityAuth,
     MappingConfig,
     PipelineConfig,
     ScheduleConfig,
-    SqlSourceConfig,
     TokenAuth,
     WorkloadIdentityAuth,
 )
@@ -29,6 +26,7 @@ from scimport.project.project import (
     find_project,
     open_project,
 )
+from scimport.project.source_config import ColumnContract, CsvSourceConfig, SqlSourceConfig
 from scimport.project.values import did_you_mean
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""What the files in sources/, mappings/ and pipelines/ may say: one model a file kind.
+"""What the files in mappings/ and pipelines/ may say.
 
 The models are the reference: their descriptions become the documentation and the JSON Schemas for editors.
 Secrets (``SecretStr``) and what may hold one are in no repr.
@@ -14,20 +14,12 @@ from scimport.codes import Code
 from scimport.project.keys import Config
 from scimport.project.provisioning import ProvisioningConfig
 from scimport.project.values import (
-    Boolean,
-    Cell,
-    Character,
     Count,
     Cron,
-    DatabaseUrl,
-    DateFormat,
     Duration,
-    Encoding,
     EndpointUrl,
     Host,
     Key,
-    Parameter,
-    Pattern,
     Secret,
     Text,
     TimeZone,
@@ -36,98 +28,6 @@ from scimport.project.values import (
     refuse,
     whole_number,
 )
-
-
-class ColumnContract(Config):
-    """What every cell of a column keeps to."""
-
-    required: Boolean = Field(default=False, description="Whether a blank cell makes the record invalid.")
-    type: Literal["text", "integer", "number", "boolean", "date", "datetime"] = Field(
-        default="text", description="What the cell must read as. The mapping still gets the cell as it is."
-    )
-    format: DateFormat | None = Field(
-        default=None,
-        description="How a date or datetime is written, in Python's directives: %d.%m.%Y. Default: ISO 8601.",
-    )
-    values: tuple[Cell, ...] | None = Field(default=None, description="The only texts allowed in a cell.")
-    pattern: Pattern | None = Field(
-        default=None, description="Regular expression that the whole cell must match."
-    )
-
-    @model_validator(mode="after")
-    def _check_format(self) -> Self:
-        if self.format is not None and self.type not in ("date", "datetime"):
-            raise refuse("is for dates only", "Add type: date or type: datetime.", key="format")
-        return self
-
-
-class SourceConfig(Config):
-    """What every kind of source has."""
-
-    key: Text = Field(description="Column whose value names a person for good, such as the employee number.")
-    columns: dict[str, ColumnContract | None] = Field(
-        default_factory=dict,
-        description="The contract: columns that must exist, and what their cells must keep to.",
-    )
-    trim: Boolean = Field(default=True, description="Whether blanks around a text are removed.")
-    duplicates: Literal["reject", "last"] = Field(
-        default="reject",
-        description="Different rows with the same key: all are invalid (reject), or the last counts.",
-    )
-    extent: Literal["full", "changes"] = Field(
-        default="full",
-        description="Whether the source holds everybody (who is missing has left) or changed people only.",
-    )
-    min_rows: Count = Field(
-        default=0, description="Fewer rows than this mean that the source is broken; nothing is sent."
-    )
-
-
-class CsvSourceConfig(SourceConfig):
-    """A source of ``kind: csv``."""
-
-    kind: Literal["csv"] = Field(default="csv", description="csv: a delimited text file.")
-    path: Text = Field(
-        repr=False,
-        description="File, relative to the project folder: a glob, .gz, .zip or a URL for fsspec will do.",
-    )
-    encoding: Encoding = Field(
-        default="utf-8", description="Encoding of the file; utf-8 is read with or without a BOM."
-    )
-    delimiter: Character = Field(default=",", description="Character between cells; tab for a tab.")
-    quotechar: Character = Field(
-        default='"', description="Character around cells that hold a delimiter or a line break."
-    )
-    storage_options: dict[str, Any] = Field(
-        default_factory=dict,
-        repr=False,
-        description="Options for fsspec when path is a URL, such as credentials.",
-    )
-
-    @model_validator(mode="after")
-    def _check_characters(self) -> Self:
-        if self.delimiter == self.quotechar:
-            raise refuse("must differ from the delimiter", key="quotechar")
-        return self
-
-
-class SqlSourceConfig(SourceConfig):
-    """A source of ``kind: sql``."""
-
-    kind: Literal["sql"] = Field(default="sql", description="sql: the result of a query.")
-    url: DatabaseUrl = Field(description="SQLAlchemy URL of the database; take the password from ${NAME}.")
-    query: Text = Field(description="The SQL, or the name of a .sql file beside this file.")
-    params: dict[str, Parameter] = Field(
-        default_factory=dict,
-        repr=False,
-        description="Values bound to the :names in the query; never formatted into it.",
-    )
-
-
-def query_file(query: str) -> str | None:
-    """Tell a source's ``query`` that names a file beside the source's own from one that is SQL itself."""
-    name = query.strip()
-    return name if name.endswith(".sql") and len(name.split()) == 1 else None
 
 
 class MappingConfig(Config):
@@ -372,6 +272,10 @@ class PipelineConfig(Config):
     confirm_within: Duration = Field(
         default=5400.0,
         description="How long after its delivery a person may stay out of the provisioning log: 90m, 2h.",
+    )
+    max_attempts: Annotated[Count, Field(ge=1)] = Field(
+        default=3,
+        description="How often somebody who does not arrive is sent unchanged, counting the first time.",
     )
     guards: GuardsConfig = Field(
         default_factory=GuardsConfig, description="What a plan may not do unless it is approved."

@@ -7,12 +7,8 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
-from scimport.project.config import (
-    CsvSourceConfig,
-    MappingConfig,
-    PipelineConfig,
-    SqlSourceConfig,
-)
+from scimport.project.config import MappingConfig, PipelineConfig
+from scimport.project.source_config import SOURCE_KINDS
 
 # The newest draft that the common editors (yaml-language-server) read in full.
 _DRAFT = "http://json-schema.org/draft-07/schema#"
@@ -35,9 +31,7 @@ def editor_schemas() -> dict[str, dict[str, Any]]:
         ``pipeline.schema.json``. Every key has a description.
     """
     return {
-        "source.schema.json": _schema(
-            "A file in sources/", CsvSourceConfig, SqlSourceConfig, references=True
-        ),
+        "source.schema.json": _schema("A file in sources/", *SOURCE_KINDS.values(), references=True),
         "mapping.schema.json": _schema("A file in mappings/", MappingConfig),
         "pipeline.schema.json": _schema("A file in pipelines/", PipelineConfig, references=True),
     }

@@ -15,14 +15,7 @@ from pydantic import SecretStr
 from scimport.codes import Code
 from scimport.errors import ConfigError, StateError, UsageError
 from scimport.model import Problem
-from scimport.project.config import (
-    CsvSourceConfig,
-    MappingConfig,
-    PipelineConfig,
-    SettingsConfig,
-    SqlSourceConfig,
-    StateConfig,
-)
+from scimport.project.config import MappingConfig, PipelineConfig, SettingsConfig, StateConfig
 from scimport.project.document import Document, load_document, read_text, relative_name
 from scimport.project.environment import Resolved, read_environment, resolve
 from scimport.project.references import (
@@ -35,13 +28,10 @@ from scimport.project.references import (
 )
 from scimport.project.settings import FILE as SETTINGS_FILE
 from scimport.project.settings import load_settings
+from scimport.project.source_config import SOURCE_KINDS, AnySourceConfig
 from scimport.project.validation import validate
 from scimport.project.values import did_you_mean
 
-_SOURCE_KINDS: dict[str, type[CsvSourceConfig | SqlSourceConfig]] = {
-    "csv": CsvSourceConfig,
-    "sql": SqlSourceConfig,
-}
 _RELATIVE_SQLITE = re.compile(
     r"(?P<dialect>sqlite(?:\+[a-z0-9]+)?):///(?!/|:memory:|file:|\?)(?P<path>[^?]+)(?P<rest>.*)", re.DOTALL
 )
@@ -61,7 +51,7 @@ class LoadedSource:
     """A checked file of sources/."""
 
     name: str
-    config: CsvSourceConfig | SqlSourceConfig
+    config: AnySourceConfig
     document: Document
 
 
@@ -308,16 +298,16 @@ class Project:
         return [name for name in there if name in referred]
 
 
-def _source_model(document: Document, resolved: Resolved) -> type[CsvSourceConfig | SqlSourceConfig]:
-    kind = resolved.data.get("kind")
-    if isinstance(kind, str) and kind in _SOURCE_KINDS:
-        return _SOURCE_KINDS[kind]
+def _source_model(document: Document, resolved: Resolved) -> type[AnySourceConfig]:
+    kind, kinds = resolved.data.get("kind"), ", ".join(SOURCE_KINDS)
+    if isinstance(kind, str) and kind in SOURCE_KINDS:
+        return SOURCE_KINDS[kind]
     if kind is None:
-        hint = "Write kind: csv or kind: sql."
+        hint = f"Write kind: csv, or another of {kinds}."
         problem = document.problem(Code.MISSING_KEY, ("kind",), "'kind' is missing", hint)
     else:
-        hint = did_you_mean(str(kind), _SOURCE_KINDS)
-        problem = document.problem(Code.BAD_VALUE, ("kind",), "'kind' must be one of csv, sql", hint)
+        hint = did_you_mean(str(kind), SOURCE_KINDS)
+        problem = document.problem(Code.BAD_VALUE, ("kind",), f"'kind' must be one of {kinds}", hint)
     raise ConfigError(problem if ("kind",) not in resolved.paths else resolved.problems)
 
 

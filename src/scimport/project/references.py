@@ -8,9 +8,9 @@ from pathlib import Path
 from scimport.codes import Code
 from scimport.errors import ConfigError
 from scimport.model import Problem
-from scimport.project.config import query_file
 from scimport.project.document import Document, KeyPath
 from scimport.project.environment import Resolved
+from scimport.project.source_config import query_file
 from scimport.project.values import did_you_mean
 
 SUFFIXES = (".yml", ".yaml")

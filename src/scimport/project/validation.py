@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeVar, get_args, get_origin
 
 from pydantic import ValidationError
@@ -147,7 +147,7 @@ def _models_at(model: type[Config], place: tuple[str | int, ...]) -> list[type[C
             each.model_fields[str(part)].annotation for each in models if part in each.model_fields
         ]
         models = [found for annotation in annotations for found in _models_in(annotation)]
-        if any(get_origin(annotation) is dict for annotation in annotations):
+        if any(get_origin(annotation) in (dict, Mapping) for annotation in annotations):
             next(parts, None)
     return models
 

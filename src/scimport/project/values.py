@@ -26,6 +26,8 @@ _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _YEAR = 366 * 86400
 # cronsim and Prefect read these two differently, or one of them not at all: "LW" and "5L".
 _CRON_DIALECT = re.compile(r"LW|[0-9]L", re.IGNORECASE)
+# What they decode may hold halves of characters (lone surrogates), or is no file's text at all.
+_NOT_TEXT = frozenset(("utf-7", "unicode-escape", "raw-unicode-escape", "punycode", "idna"))
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://.+", re.DOTALL)
 
 
@@ -119,11 +121,13 @@ def _character(value: str) -> str:
 
 def _encoding(value: str) -> str:
     try:
-        codecs.lookup(value)
+        is_text = codecs.lookup(value).name not in _NOT_TEXT
         "a".encode(value)
     except (LookupError, ValueError):
+        is_text = False
+    if not is_text:
         hint = did_you_mean(value, ("utf-8", "utf-16", "cp1252", "latin-1", "iso-8859-15", "cp850"))
-        raise refuse("is not an encoding", hint or "Examples: utf-8, utf-16, cp1252, iso-8859-15.") from None
+        raise refuse("is not an encoding", hint or "Examples: utf-8, utf-16, cp1252, iso-8859-15.")
     return value
 
 
@@ -216,6 +220,7 @@ Secret = Annotated[SecretStr, Field(min_length=1)]
 Key = Annotated[Secret, AfterValidator(_key)]
 Boolean = Annotated[bool, BeforeValidator(_boolean), Field(strict=True)]
 Count = Annotated[int, BeforeValidator(whole_number), Field(strict=True, ge=0)]
+Position = Annotated[int, BeforeValidator(whole_number), Field(strict=True, ge=1)]
 Cell = Annotated[str, BeforeValidator(_text_of_integer), WithJsonSchema({"type": ["string", "integer"]})]
 Parameter = Annotated[
     Any, AfterValidator(_scalar), WithJsonSchema({"type": ["string", "number", "boolean", "null"]})

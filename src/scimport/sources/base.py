@@ -11,7 +11,13 @@ from typing import Protocol, Self
 from scimport.codes import Code
 from scimport.errors import SourceError
 from scimport.model import Place, Problem
-from scimport.project.config import CsvSourceConfig, SqlSourceConfig
+from scimport.project.source_config import (
+    AnySourceConfig,
+    ExcelSourceConfig,
+    FixedSourceConfig,
+    JsonlSourceConfig,
+    SqlSourceConfig,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +25,8 @@ class Batch:
     """Some rows of a source, in its order; at least one.
 
     Attributes:
-        rows: Raw values in the order of the source's columns: untrimmed text from a CSV file, typed values
-            (``None`` for NULL) from a database. Plain lists or tuples.
+        rows: Raw values in the order of the source's columns: untrimmed text from CSV and fixed-width files
+            and workbooks, typed values (``None`` for NULL) from databases and JSON. Plain lists or tuples.
         positions: Of each row, what ``Source.place`` turns into words: below 2**63, and greater than those of
             all rows before.
     """
@@ -67,7 +73,7 @@ class Source(Protocol):
         self.close()
 
 
-def open_source(config: CsvSourceConfig | SqlSourceConfig, *, name: str, root: Path) -> Source:
+def open_source(config: AnySourceConfig, *, name: str, root: Path) -> Source:
     """Open a source and check its header.
 
     Args:
@@ -78,13 +84,28 @@ def open_source(config: CsvSourceConfig | SqlSourceConfig, *, name: str, root: P
     Raises:
         SourceError: It is not there, cannot be read, or its header is not as its file says.
     """
-    if config.kind == "sql":
-        from scimport.sources.sql import SqlSource  # noqa: PLC0415 - SQLAlchemy is slow to import
+    # Each kind imports what it needs: SQLAlchemy is slow, and the others need not be there.
+    match config:
+        case SqlSourceConfig():
+            from scimport.sources.sql import SqlSource  # noqa: PLC0415
 
-        return SqlSource(config, name=name, root=root)
-    from scimport.sources.csv_file import CsvSource  # noqa: PLC0415 - the other kind does not need it
+            return SqlSource(config, name=name, root=root)
+        case ExcelSourceConfig():
+            from scimport.sources.excel import ExcelSource  # noqa: PLC0415
 
-    return CsvSource(config, root=root)
+            return ExcelSource(config, root=root)
+        case FixedSourceConfig():
+            from scimport.sources.fixed import FixedSource  # noqa: PLC0415
+
+            return FixedSource(config, root=root)
+        case JsonlSourceConfig():
+            from scimport.sources.jsonl import JsonlSource  # noqa: PLC0415
+
+            return JsonlSource(config, root=root)
+        case _:
+            from scimport.sources.csv_file import CsvSource  # noqa: PLC0415
+
+            return CsvSource(config, root=root)
 
 
 def counted(number: int, noun: str) -> str:
@@ -92,7 +113,7 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def source_state(config: CsvSourceConfig | SqlSourceConfig, root: Path) -> list[tuple[str, int, int]]:
+def source_state(config: AnySourceConfig, root: Path) -> list[tuple[str, int, int]]:
     """What tells cheaply whether local files have changed: path, size and time of each; empty elsewhere."""
     if config.kind == "sql" or "://" in config.path:
         return []

@@ -14,7 +14,7 @@ from typing import Any
 
 from scimport.codes import Code
 from scimport.model import Problem
-from scimport.project.config import ColumnContract
+from scimport.project.source_config import ColumnContract
 
 TRUE_WORDS = ("true", "yes", "y", "t", "1")
 FALSE_WORDS = ("false", "no", "n", "f", "0")

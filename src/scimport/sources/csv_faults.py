@@ -2,60 +2,40 @@
 
 from __future__ import annotations
 
-import codecs
 import csv
-import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import BinaryIO, Literal
+from typing import Literal
 
 from scimport.codes import Code
 from scimport.errors import SourceError
 from scimport.model import Problem
-from scimport.sources.csv_text import DELIMITERS, CsvText, encoding_hint, kept
-
-_BLOCK = 65_536
+from scimport.sources.csv_text import DELIMITERS, CsvText, kept
+from scimport.sources.text import explained as text_explained
+from scimport.sources.text import read_again
 
 
 @contextmanager
 def explained(text: CsvText) -> Iterator[None]:
     """Turn what reading the file raises into :class:`SourceError` with a problem that says where."""
-    try:
-        yield
-    except SourceError:
-        raise
-    except UnicodeError:
-        raise SourceError(_read_again(text, decoding_problem)) from None
-    except csv.Error:
-        raise SourceError(_read_again(text, syntax_problem)) from None
-    except text.file.errors as error:
-        raise SourceError(text.file.unreadable(error)) from None
-
-
-def decoding_problem(text: CsvText) -> Problem:
-    """Find the first byte that is not text in the file's encoding: its offset (from 0) and its line."""
-    with text.file.opened() as stream:
-        offset, byte = _bad_byte(stream, text.encoding)
-    with text.file.opened() as stream:
-        line = _line_at(stream, offset, text.encoding)
-    with text.file.opened() as stream:
-        head = stream.read(4096)
-    message = f"byte 0x{byte:02X} at offset {offset} cannot be decoded as {text.encoding}"
-    hint = encoding_hint(head) or _other_encoding(head, text.encoding)
-    return Problem(Code.SOURCE_ENCODING, message, hint=hint, file=text.file.shown, line=line)
+    with text_explained(text):
+        try:
+            yield
+        except csv.Error:
+            raise SourceError(read_again(text, syntax_problem)) from None
 
 
 def syntax_problem(text: CsvText) -> Problem:
     """Find the record that breaks the rules of quoting (RFC 4180 section 2), and the quote to blame."""
     record: list[str] = []
-    start, is_header = 1, True
+    start, is_header = text.skip_head + 1, not text.names
     with text.lines() as lines:
         reader = text.reader(kept(lines, record))
         try:
             for row in reader:
                 is_header = is_header and not row
-                start = reader.line_num + 1
+                start = text.skip_head + reader.line_num + 1
                 record.clear()
         except csv.Error as error:
             if is_header and (other := other_delimiter(text, record[-1])):
@@ -92,54 +72,6 @@ def delimiter_problem(text: CsvText, line: int, other: str) -> Problem:
     message = f"the header is split by {DELIMITERS[other]}, not by {mine}"
     hint = f"Set delimiter: {DELIMITERS[other]}."
     return Problem(Code.SOURCE_DELIMITER, message, hint=hint, file=text.file.shown, line=line)
-
-
-def _read_again(text: CsvText, problem: Callable[[CsvText], Problem]) -> Problem:
-    try:
-        return problem(text)
-    except SourceError as error:
-        return error.problems[0]
-    except text.file.errors as error:
-        return text.file.unreadable(error)
-
-
-def _bad_byte(stream: BinaryIO, encoding: str) -> tuple[int, int]:
-    decoder = codecs.getincrementaldecoder(encoding)()
-    read = 0
-    while True:
-        block = stream.read(_BLOCK)
-        try:
-            decoder.decode(block, final=not block)
-        except UnicodeDecodeError as error:
-            # What the decoder has kept of the block before stands in front of this one.
-            before = len(error.object) - len(block)
-            return read - before + error.start, error.object[error.start]
-        except UnicodeError:
-            # UTF-16 and UTF-32 say so of a file without a byte order mark.
-            return 0, (block or b"\0")[0]
-        if not block:
-            raise EOFError
-        read += len(block)
-
-
-def _line_at(stream: BinaryIO, offset: int, encoding: str) -> int:
-    characters = codecs.getincrementaldecoder(encoding)("ignore")
-    decoder = io.IncrementalNewlineDecoder(characters, translate=True)
-    line = 1
-    while offset and (block := stream.read(min(offset, _BLOCK))):
-        line += decoder.decode(block).count("\n")
-        offset -= len(block)
-    return line + decoder.decode(b"", final=True).count("\n")
-
-
-def _other_encoding(head: bytes, encoding: str) -> str:
-    if codecs.lookup(encoding).name in {"utf-8", "utf-8-sig", "ascii"}:
-        return "If it comes from Excel or Windows, set encoding: cp1252."
-    try:
-        codecs.getincrementaldecoder("utf-8")().decode(head)
-    except UnicodeDecodeError:
-        return "Ask who exports it for the encoding, or for UTF-8."
-    return "It looks like UTF-8: set encoding: utf-8."
 
 
 def _split(text: CsvText, header: str, delimiter: str) -> list[str]:

@@ -108,7 +108,9 @@ class DataFile:
 _UNPACK: dict[str, Callable[[BinaryIO], Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 
 
-def find_files(path: str, root: Path, options: Mapping[str, Any]) -> tuple[DataFile, ...]:
+def find_files(
+    path: str, root: Path, options: Mapping[str, Any], *, newest: bool = False
+) -> tuple[DataFile, ...]:
     """Find the files of a source.
 
     Args:
@@ -116,6 +118,8 @@ def find_files(path: str, root: Path, options: Mapping[str, Any]) -> tuple[DataF
             The name of a file that is there is that file, whatever signs are in it.
         root: The project folder.
         options: For fsspec's file system.
+        newest: Whether of a glob only the file that was written last is wanted; of several written at the
+            same time, the last by name.
 
     Returns:
         At least one file, sorted by name.
@@ -124,8 +128,11 @@ def find_files(path: str, root: Path, options: Mapping[str, Any]) -> tuple[DataF
         SourceError: There is none, or what is there is not a file.
     """
     if "://" in path:
-        return _remote(path, options)
-    return tuple(DataFile(_relative(found, root), _opener(found)) for found in _local(path, root.absolute()))
+        return _remote(path, options, newest=newest)
+    found = _local(path, root.absolute())
+    if newest:
+        found = [max(found, key=lambda file: (file.stat().st_mtime_ns, file.name))]
+    return tuple(DataFile(_relative(file, root), _opener(file)) for file in found)
 
 
 def not_found(path: Path, root: Path) -> Problem:
@@ -185,7 +192,7 @@ def _local(path: str, root: Path) -> list[Path]:
     return files
 
 
-def _remote(url: str, options: Mapping[str, Any]) -> tuple[DataFile, ...]:
+def _remote(url: str, options: Mapping[str, Any], *, newest: bool) -> tuple[DataFile, ...]:
     shown, scrub = without_secrets(url), _scrubber(url, options)
     whole = DataFile(shown, _unopened, (Exception,), scrub)
     try:
@@ -195,6 +202,8 @@ def _remote(url: str, options: Mapping[str, Any]) -> tuple[DataFile, ...]:
         # In the query of an http URL these are not the signs of a glob.
         is_glob = glob.has_magic(path) and not urlsplit(url).scheme.startswith("http")
         names = sorted(system.glob(path)) if is_glob else [path]
+        if newest and len(names) > 1:
+            names = [max(names, key=lambda name: (system.modified(name), name))]
     except ImportError as error:
         message, hint = f"no driver for the URL: {scrub(str(error))}", "Install it with pip, beside scimport."
         raise SourceError(Problem(Code.SOURCE_UNREADABLE, message, hint=hint, file=shown)) from None

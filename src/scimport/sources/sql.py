@@ -12,7 +12,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from scimport.codes import Code
 from scimport.errors import SourceError
 from scimport.model import Place, Problem
-from scimport.project.config import SqlSourceConfig, query_file
+from scimport.project.source_config import SqlSourceConfig, query_file
 from scimport.project.values import did_you_mean
 from scimport.sources.base import Batch, Source, check_rows
 from scimport.sources.columns import bad_names, missing_key

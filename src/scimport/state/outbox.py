@@ -275,7 +275,7 @@ def _acknowledgement(dialect: str) -> tuple[UpdateBase, UpdateBase, UpdateBase]:
     People are not upserted: PostgreSQL would use up an id for each conflict, and ids are kept dense.
     Parameters of all: ``ids`` of changes; of the first two: ``at`` (seconds), ``by`` (delivery).
     """
-    copied = ["key", "external_id", "active", "row_digest", "user_digest"]
+    copied = ["key", "external_id", "active", "row_digest", "user_digest", "attempt"]
     accepted = and_(change.c.id.in_(bindparam("ids", expanding=True)), plan.c.id == change.c.plan_id)
     same = and_(person.c.pipeline == plan.c.pipeline, person.c.key == change.c.key)
     changed: dict[str, Any] = {name: change.c[name] for name in copied} | {

@@ -186,8 +186,8 @@ class Outcomes:
         self.keep(connection, [Outcome(one, Status.UNCONFIRMED) for one in page], now)
         return page
 
-    def listed(self, connection: Connection, status: Status, count: int) -> Iterator[Story]:
-        """The first people with an outcome, by key."""
+    def listed(self, connection: Connection, status: Status, count: int | None) -> Iterator[Story]:
+        """The first people with an outcome, by key; all of them for a ``count`` of None."""
         columns = (person.c.key, outcome.c.status, person.c.acknowledged_at, outcome.c.logged_at)
         words = (outcome.c.code, outcome.c.reason, outcome.c.recommended_action)
         joined = select(*columns, *words).select_from(person.join(outcome, _IS_CURRENT))

@@ -42,7 +42,7 @@ Found = tuple[int, int, bool, bytes, bytes]
 
 
 class Person(NamedTuple):
-    """An active person as last acknowledged."""
+    """A person as last acknowledged."""
 
     id: int
     key: str
@@ -98,11 +98,14 @@ class People:
             )
             connection.execute(statement, [{"person_id": n, "digest": digest} for n, digest in digests])
 
-    def active(self, connection: Connection, ids: Sequence[int], size: int = 500) -> Iterator[list[Person]]:
-        """Those of ``ids`` who are of this pipeline and were last acknowledged as active, in pages."""
+    def listed(
+        self, connection: Connection, ids: Sequence[int], *, inactive: bool = False, size: int = 500
+    ) -> Iterator[list[Person]]:
+        """Those of ``ids`` who are of this pipeline, in pages; inactive ones only where they are wanted."""
         columns = (person.c.id, person.c.key, person.c.external_id, person_user.c.body)
         joined = select(*columns).join(person_user, person_user.c.person_id == person.c.id)
-        query = joined.where(person.c.pipeline == self._pipeline, person.c.active).order_by(person.c.id)
+        query = joined.where(person.c.pipeline == self._pipeline).order_by(person.c.id)
+        query = query if inactive else query.where(person.c.active)
         for start in range(0, len(ids), size):
             page = connection.execute(query.where(person.c.id.in_(ids[start : start + size])))
             if people := [Person(row[0], row[1], row[2], self._open(row[1], bytes(row[3]))) for row in page]:

@@ -48,6 +48,7 @@ person = Table(
     Column("user_digest", LargeBinary(16), nullable=False),
     Column("acknowledged_at", Double, nullable=False),
     Column("delivery_id", BigInteger, nullable=False),
+    Column("attempt", Integer, nullable=False, server_default="1", comment="how often it was sent as it is"),
     UniqueConstraint("pipeline", "key"),
     # Entries of the provisioning log name people by externalId.
     Index("ix_person_pipeline_external_id", "pipeline", "external_id"),
@@ -108,6 +109,7 @@ change = Table(
     Column("user_digest", LargeBinary(16), nullable=False),
     Column("body", _Body, nullable=False),
     Column("delivery_id", BigInteger),
+    Column("attempt", Integer, nullable=False, server_default="1", comment="how often it is sent as it is"),
     UniqueConstraint("plan_id", "key"),
 )
 
