@@ -447,6 +447,12 @@ def test_what_each_guard_lets_through_is_documented() -> None:
         assert row in text, row
 
 
+def test_what_helps_against_errors_of_the_log_is_documented() -> None:
+    section = _section("apps.md", "When people are rejected")
+    for code, words in REMEDIES.items():
+        assert f"| `{code}` | {words} |" in section, code
+
+
 def test_every_problem_code_is_explained() -> None:
     headings = _page(DOCS / "problems.md").headings
     assert sorted(re.findall(r"`([a-z-]+)`", " ".join(headings))) == sorted(Code)

@@ -105,7 +105,6 @@ class Code(StrEnum):
     AMBIGUOUS_APP = "ambiguous-app"
     APP_NOT_MANAGED = "app-not-managed"
     APP_NOT_READY = "app-not-ready"
-    APP_QUARANTINED = "app-quarantined"
     APP_DRIFT = "app-drift"
 
     # Sandbox

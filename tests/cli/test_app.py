@@ -347,7 +347,7 @@ PROBLEMS: dict[str, tuple[Order, str, tuple[str, ...]]] = {
         "start",
         ("no-app", "scimport app apply contractors"),
     ),
-    "no e-mail": (_no_email, "start", ("app-quarantined", "notification_email", "--start")),
+    "no e-mail": (_no_email, "start", ("job-quarantined", "notification_email", "--start")),
     "throttled": (
         lambda tenant: tenant.fail(0, 429, retry_after=0, next=9),
         "status",
@@ -367,6 +367,77 @@ def test_a_problem_is_said_with_cause_and_remedy(
     assert result.code in (1, 2)
     for words in said:
         assert words in result.err
+
+
+UPLOAD = "SynchronizationData-User.Upload"
+ALL_BUT_UPLOAD = ["ProvisioningLog.Read.All", "Synchronization.ReadWrite.All"]
+
+
+def _pause(tenant: Tenant) -> None:
+    tenant.http.post(f"{tenant.job()}/pause").raise_for_status()
+
+
+def _full_bucket(tenant: Tenant) -> None:
+    _pause(tenant)
+    tenant.settings(bucket_capacity=10)
+    tenant.edit("auth: none", "auth: none\n  bucket_full_wait: 0")
+
+
+def _blank_in_name(tenant: Tenant) -> None:
+    path = tenant.folder / "mappings" / "contractors.yml"
+    path.write_text(path.read_text("utf-8").replace(".c{{ ContractorID", " {{ ContractorID"), "utf-8")
+
+
+UPLOADS: dict[str, tuple[Order, tuple[str, ...], tuple[str, ...]]] = {
+    "401": (lambda tenant: tenant.settings(require_token=True), ("run",), ("401", "auth: block")),
+    "403": (lambda tenant: tenant.settings(permissions=ALL_BUT_UPLOAD), ("run",), ("(403)", UPLOAD)),
+    "bucket full": (
+        _full_bucket,
+        ("run", "--queue-anyway"),
+        ("queue is still full", "stopped or in quarantine"),
+    ),
+    "paused": (_pause, ("run",), ("job-paused", "scimport app start NAME")),
+    "no e-mail": (
+        lambda tenant: (_no_email(tenant), tenant.http.post(f"{tenant.job()}/start")),
+        ("run",),
+        ("job-quarantined", "no notification email", "scimport app status NAME"),
+    ),
+    "invalid user principal name": (
+        _blank_in_name,
+        ("confirm", "--json"),
+        ("AzureActiveDirectoryInvalidUserPrincipalName", "Map userName without blanks"),
+    ),
+    "domain does not exist": (
+        lambda tenant: tenant.settings(default_domain=""),
+        ("confirm", "--json"),
+        ("InvalidDomain", "verify it, or end userPrincipalName with DefaultDomain()"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("order", "command", "said"), UPLOADS.values(), ids=list(UPLOADS))
+def test_a_problem_of_an_upload_is_said_with_cause_and_remedy(
+    tenant: Tenant, order: Order, command: tuple[str, ...], said: tuple[str, ...]
+) -> None:
+    tenant.app("apply", "contractors", "--start")
+    order(tenant)
+    name, *options = command
+    if name == "confirm":
+        tenant.scimport("run", "contractors", "--limit", 3)
+    result = tenant.scimport(name, "contractors", *options)
+    assert result.code in (1, 4)
+    for words in said:
+        assert words in result.out + result.err
+
+
+def test_an_agent_that_stops_is_said_with_cause_and_remedy(tenant: Tenant) -> None:
+    tenant.app("apply", "employees", "--start")
+    tenant.settings(agent="inactive")
+    tenant.scimport("run", "employees", "--limit", 3)
+    shown = " ".join(tenant.app("status", "employees").out.split())
+    assert "EncounteredQuarantineException" in shown
+    assert "No active provisioning agent" in shown
+    assert "scimport app agents employees" in shown
 
 
 AGENTS: list[tuple[dict[str, Any], str, str]] = [

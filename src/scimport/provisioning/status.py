@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from scimport.apps.job import REASONS
 from scimport.apps.words import one_line
 from scimport.codes import Code
 from scimport.model import Problem
@@ -114,30 +115,17 @@ _AGENT = "the provisioning agent must run on its Windows server: scimport app ag
 _DOMAIN = "correct domain in the pipeline, or register it with a provisioning agent: scimport app agents NAME"
 _WAY_OUT = (("email", _EMAIL), ("agent", _AGENT), ("domain", _DOMAIN))
 
-_TOO_MANY = "more people would be deleted or disabled than accidental_deletion_threshold allows"
 _ALLOW = (
     "look at who leaves; if it is right: scimport app restart NAME --reset ForceDeletes; if not, correct the"
     " source, then scimport app restart NAME, and scimport run NAME --full"
 )
-_REASONS = {
-    "TooManyDeletes": (_TOO_MANY, _ALLOW),
-    "EncounteredQuarantineException": (
-        "it cannot reach its directory, or is not set up",
-        "correct what the error says, then scimport app start NAME",
-    ),
-    "IngestionInterrupted": (
-        "what was uploaded could not be read",
-        "scimport app restart NAME, then scimport run NAME --full",
-    ),
-    "QuarantinedOnDemand": (
-        "somebody has put it there",
-        "ask who and why; scimport app start NAME ends it",
-    ),
+_WAYS = {
+    "toomanydeletes": _ALLOW,
+    "encounteredquarantineexception": "correct what the error says, then scimport app start NAME",
+    "ingestioninterrupted": "scimport app restart NAME, then scimport run NAME --full",
+    "quarantinedondemand": "ask who and why; scimport app start NAME ends it",
 }
-_ESCROWS = (
-    "too many people failed",
-    "look at the failures with scimport confirm NAME, correct them, then scimport app restart NAME",
-)
+_FAILURES = "look at the failures with scimport confirm NAME, correct them, then scimport app restart NAME"
 
 
 def explained(state: JobState, name: str) -> tuple[str, str]:
@@ -147,13 +135,12 @@ def explained(state: JobState, name: str) -> tuple[str, str]:
         state: The job, which is in quarantine.
         name: Name of the pipeline.
     """
-    why, way = _REASONS.get(state.quarantine.replace("QuarantineOn", "QuarantinedOn"), ("", ""))
-    if "Escrow" in state.quarantine:
-        why, way = _ESCROWS
-    if not why or state.quarantine == "EncounteredQuarantineException":
+    reason = state.quarantine.casefold().replace("quarantineon", "quarantinedon")
+    why = REASONS.get(reason, "the service gives no known reason")
+    way = _FAILURES if "escrow" in reason else _WAYS.get(reason, "scimport app start NAME")
+    if reason not in _WAYS or reason == "encounteredquarantineexception":
         text = f"{state.error} {state.words}".casefold()
-        way = next((hint for word, hint in _WAY_OUT if word in text), way or "scimport app start NAME")
-        why = why or "the service gives no known reason"
+        way = next((hint for word, hint in _WAY_OUT if word in text), way)
     return why, way.replace("NAME", name)
 
 
@@ -163,4 +150,4 @@ def quarantine_problem(state: JobState, name: str = "NAME") -> Problem:
     words = f": {state.words}" if state.words else ""
     message = f"the app is in quarantine ({state.quarantine}): {why}{words}"
     hint = f"Uploads wait, and are not processed. The way out: {way}."
-    return Problem(Code.APP_QUARANTINED, message, hint=hint, field="app")
+    return Problem(Code.JOB_QUARANTINED, message, hint=hint, field="app")
