@@ -38,6 +38,7 @@ import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from scimport.apps.remedies import REMEDIES
 from scimport.cli.app import app, main
 from scimport.codes import Code
 from scimport.mappings.expression import Scope, parse

@@ -20,9 +20,9 @@ from scimport.sandbox.expressions import (
     Text,
     parse,
 )
-from scimport.sandbox.functions import Function
 from scimport.sandbox.graph import invalid
 from scimport.sandbox.rules import SIGNATURES, compile_rule
+from scimport.sandbox.signatures import Function
 from scimport.sandbox.values import EvaluationError, Scope
 
 
