@@ -13,7 +13,6 @@ from scimport.cli.output import Output
 from scimport.codes import Code
 from scimport.errors import UsageError
 from scimport.model import Problem
-from scimport.project.values import did_you_mean
 
 if TYPE_CHECKING:
     from scimport.provisioning.status import JobState
@@ -63,7 +62,9 @@ def restart(
     as_json: options.Json = False,
 ) -> None:
     """Restart the app. One that is stopped or in quarantine throws away what was uploaded and waits."""
-    from scimport.provisioning import jobs  # noqa: PLC0415 - not needed for --help
+    # Not needed for --help.
+    from scimport.project.values import did_you_mean  # noqa: PLC0415
+    from scimport.provisioning import jobs  # noqa: PLC0415
 
     scope = tuple(reset or jobs.BUTTON)
     if unknown := [each for each in scope if each not in jobs.RESET_SCOPES]:
