@@ -17,6 +17,7 @@ from scimport.cli import (
     confirm,
     doctor,
     init,
+    inspect,
     plans,
     preview,
     problems,
@@ -55,6 +56,7 @@ for module in (
     serve,
     schema,
     init,
+    inspect,
 ):
     module.register(app)
 

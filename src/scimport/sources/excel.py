@@ -79,21 +79,33 @@ class ExcelSource(FileSource):
     def _rows(self, number: int) -> Iterator[tuple[int, list[str]]]:
         """Rows below the head that have any value, with their numbers in the sheet, from 1."""
         if self._loaded is None or self._loaded[0] != number:
-            self._loaded = number, _sheet(self._files[number], self._sheet)
-        file = self._files[number]
-        # calamine leaves out empty columns on the left, and no rows.
-        for row, values in enumerate(self._loaded[1].iter_rows(), 1):
-            if row <= self._head:
-                continue
-            cells = [_shown(value) for value in values]
-            if "\0" in "".join(cells):
-                message = "the row holds a NUL character"
-                raise SourceError(Problem(Code.NUL_BYTE, message, file=file.shown, row=row))
-            if any(cell.strip() for cell in cells):
-                yield row, cells
+            self._loaded = number, open_sheet(self._files[number], self._sheet)[0]
+        rows = sheet_rows(self._loaded[1], self._files[number])
+        return ((row, cells) for row, cells in rows if row > self._head)
 
 
-def _sheet(file: DataFile, name: str | None) -> CalamineSheet:
+def sheet_rows(sheet: CalamineSheet, file: DataFile) -> Iterator[tuple[int, list[str]]]:
+    """Rows of a sheet that have any value: the number of each, from 1, and its cells as text.
+
+    Raises:
+        SourceError: A cell holds a NUL character.
+    """
+    # calamine leaves out empty columns on the left, and no rows.
+    for row, values in enumerate(sheet.iter_rows(), 1):
+        cells = [_shown(value) for value in values]
+        if "\0" in "".join(cells):
+            message = "the row holds a NUL character"
+            raise SourceError(Problem(Code.NUL_BYTE, message, file=file.shown, row=row))
+        if any(cell.strip() for cell in cells):
+            yield row, cells
+
+
+def open_sheet(file: DataFile, name: str | None) -> tuple[CalamineSheet, str]:
+    """Open a sheet of a workbook: the first visible one when none is named; gives its name, too.
+
+    Raises:
+        SourceError: The workbook cannot be read, or has no such sheet.
+    """
     from python_calamine import CalamineError, CalamineWorkbook, PasswordError  # noqa: PLC0415 - read once
 
     try:
@@ -103,7 +115,8 @@ def _sheet(file: DataFile, name: str | None) -> CalamineSheet:
         raise SourceError(file.unreadable(error)) from None
     try:
         workbook = CalamineWorkbook.from_filelike(io.BytesIO(content))
-        return workbook.get_sheet_by_name(_chosen(file, workbook, name))
+        chosen = _chosen(file, workbook, name)
+        return workbook.get_sheet_by_name(chosen), chosen
     except PasswordError:
         message, hint = "the workbook is protected with a password", "Save it without one."
     except CalamineError as error:

@@ -55,11 +55,20 @@ class JsonlSource(FileSource):
         paths: dict[str, None] = {}
         for text in self._texts:
             with explained(text), text.lines() as lines:
-                for line, record in _records(text, lines):
-                    paths.update(dict.fromkeys(_flattened(text, line, record)))
+                for _, record in flat_records(text, lines):
+                    paths.update(dict.fromkeys(record))
         if not paths:
             raise empty_file(self._files[0])
         return tuple(name.strip() for name in paths)
+
+
+def flat_records(text: TextFile, lines: Iterator[str]) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The records of a file with their lines: values by dotted paths.
+
+    Raises:
+        SourceError: A line is not one JSON object.
+    """
+    return ((line, _flattened(text, line, record)) for line, record in _records(text, lines))
 
 
 def _records(text: TextFile, lines: Iterator[str]) -> Iterator[tuple[int, dict[str, Any]]]:
