@@ -206,7 +206,7 @@ _BAD_FILES = {
     "encoding": ("utf-16", "source-encoding"),
     "delimiter": (b";", "source-delimiter"),
     "renamed key": ((b"WorkerID", b"Worker"), "missing-column"),
-    "renamed column": ((b"HireDate", b"Hired"), "missing-column"),
+    "renamed column": ((b"HireDate", b"Hired"), "renamed-column"),
     "NUL": ((b"Quality", b"Qua\0lity"), "nul-byte"),
     "large cell": ((b"Quality", b"Q" * 1_000_000), "cell-too-large"),
     "unclosed quote": ((b'"Director, Quality"', b'"Director, Quality'), "source-syntax"),
