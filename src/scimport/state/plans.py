@@ -269,11 +269,14 @@ class Plans:
         """Forget the problems of a key whose record was replaced."""
         connection.execute(delete(problem).where(problem.c.plan_id == plan_id, problem.c.key == key))
 
-    def problems(self, connection: Connection, plan_id: str, keys: Sequence[str] = ()) -> Iterator[Problem]:
-        """The problems of the plan's records (only of these keys), in the order in which they were found."""
+    def problems(
+        self, connection: Connection, plan_id: str, keys: Sequence[str] = (), codes: Sequence[str] = ()
+    ) -> Iterator[Problem]:
+        """The problems of the plan (only of these keys, or codes), in the order in which they were found."""
         columns = [problem.c[name] for name in _PROBLEM_COLUMNS[1:]]
         query = select(*columns).where(problem.c.plan_id == plan_id).order_by(problem.c.id)
         query = query.where(problem.c.key.in_(keys)) if keys else query
+        query = query.where(problem.c.code.in_(codes)) if codes else query
         for row in connection.execute(query).mappings():
             value = self._vault.open_text(self._pipeline, row["key"], row["value"])
             yield _problem({**row, "value": value})
