@@ -157,7 +157,7 @@ def test_check_goes_on_without_the_data(sample: Path, scimport: Command) -> None
 
 def test_schema_writes_what_the_files_name(sample: Path, scimport: Command) -> None:
     written = scimport("schema", "--json").json["written"]
-    assert len(written) == 3
+    assert len(written) == 5
     first_line = (sample / "pipelines" / "employees.yml").read_text().splitlines()[0]
     named = first_line.partition("$schema=")[2]
     assert (sample / "pipelines" / named).resolve() in {Path(one).resolve() for one in written}
