@@ -279,7 +279,7 @@ class Plans:
         query = query.where(problem.c.code.in_(codes)) if codes else query
         for row in connection.execute(query).mappings():
             value = self._vault.open_text(self._pipeline, row["key"], row["value"])
-            yield _problem({**row, "value": value})
+            yield _problem({**row, "value": value, "keys": orjson.loads(row["keys"] or "[]")})
 
     def _open(self, key: str, body: bytes) -> bytes:
         return self._vault.open(self._pipeline, key, body)
@@ -359,6 +359,7 @@ def _problem(row: Any) -> Problem:
 
 def _problem_row(plan_id: str, one: Problem) -> tuple[object, ...]:
     row = dataclasses.asdict(one) | {"code": one.code.value, "severity": one.severity.value}
+    row["keys"] = orjson.dumps(one.keys).decode() if one.keys else None
     return (plan_id, *(row[name] for name in _PROBLEM_COLUMNS[1:]))
 
 
