@@ -99,6 +99,8 @@ class Code(StrEnum):
     GUARD_NEW_KEYS = "guard-new-keys"
     GUARD_CHANGED_KEYS = "guard-changed-keys"
     GUARD_ROWS = "guard-rows"
+    GUARD_SOURCE_AGE = "guard-source-age"
+    GUARD_SAME_FILE = "guard-same-file"
     GUARD_STOPPED = "guard-stopped"
     PLAN_REFUSED = "plan-refused"
     UNKNOWN_PLAN = "unknown-plan"
@@ -120,6 +122,12 @@ class Code(StrEnum):
     BUDGET_EXHAUSTED = "budget-exhausted"
     RECORD_REJECTED = "record-rejected"
     LOG_UNREADABLE = "log-unreadable"
+    GRAPH_REFUSES = "graph-refuses"
+    NO_APP = "no-app"
+    AMBIGUOUS_APP = "ambiguous-app"
+    APP_NOT_MANAGED = "app-not-managed"
+    APP_NOT_READY = "app-not-ready"
+    APP_DRIFT = "app-drift"
 
     # Sandbox
     SANDBOX_RUNNING = "sandbox-running"
@@ -137,5 +145,6 @@ class Code(StrEnum):
     STATE_DAMAGED = "state-damaged"
     MINIMAL_LEAVERS = "minimal-leavers"
     INTERRUPTED = "interrupted"
+    NOTICE_NOT_SENT = "notice-not-sent"
     PREFECT_UNREACHABLE = "prefect-unreachable"
     PREFECT_RUNNING = "prefect-running"

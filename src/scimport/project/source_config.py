@@ -8,7 +8,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from scimport.project.config import Config
+from scimport.project.keys import Config
 from scimport.project.values import (
     Boolean,
     Cell,
@@ -86,6 +86,10 @@ class SourceConfig(Config):
     extent: Literal["full", "changes"] = Field(
         default="full",
         description="Whether the source holds everybody (who is missing has left) or changed people only.",
+    )
+    as_of: Text | None = Field(
+        default=None,
+        description="Column with the time of the export, for the guard source_age; else the file's own.",
     )
     min_rows: Count = Field(
         default=0, description="Fewer rows than this mean that the source is broken; nothing is sent."
