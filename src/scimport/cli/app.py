@@ -12,9 +12,11 @@ import typer
 
 from scimport import __version__
 from scimport.cli import (
+    app_group,
     capacity,
     check,
     confirm,
+    doctor,
     init,
     inspect,
     lineage,
@@ -51,8 +53,10 @@ _COMMANDS = (
     plans,
     confirm,
     retry,
+    doctor,
     trace,
     status,
+    app_group,
     capacity,
     problems,
     purge,
