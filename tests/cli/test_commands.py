@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 import shutil
+import signal
 import ssl
 import subprocess
 import sys
@@ -16,6 +17,8 @@ from typing import Any
 import pytest
 import yaml
 from tests.cli.conftest import Command
+
+from scimport.stages import PipelineRun
 
 COUNTS = {
     "read",
@@ -203,7 +206,7 @@ _BAD_FILES = {
     "encoding": ("utf-16", "source-encoding"),
     "delimiter": (b";", "source-delimiter"),
     "renamed key": ((b"WorkerID", b"Worker"), "missing-column"),
-    "renamed column": ((b"HireDate", b"Hired"), "missing-column"),
+    "renamed column": ((b"HireDate", b"Hired"), "renamed-column"),
     "NUL": ((b"Quality", b"Qua\0lity"), "nul-byte"),
     "large cell": ((b"Quality", b"Q" * 1_000_000), "cell-too-large"),
     "unclosed quote": ((b'"Director, Quality"', b'"Director, Quality'), "source-syntax"),
@@ -364,3 +367,19 @@ def test_help_and_check_need_neither_prefect_nor_a_web_server() -> None:
         command = [sys.executable, "-c", code.format(arguments=arguments)]
         done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ)
         assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.usefixtures("sample")
+@pytest.mark.parametrize("command", [("run", "employees", "--no-prefect"), ("plan", "employees")])
+def test_a_stop_while_the_source_is_read_leaves_a_message_and_the_document(
+    scimport: Command, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    def stopped(_: object) -> bool:
+        signal.raise_signal(signal.SIGTERM)
+        return True
+
+    monkeypatch.setattr(PipelineRun, "extract", stopped)
+    result = scimport(*command, "--json")
+    assert result.code == 1
+    assert [one["code"] for one in result.json["error"]] == ["interrupted"]
+    assert "interrupted" in result.err
