@@ -68,6 +68,8 @@ class Code(StrEnum):
     TEMPLATE_SYNTAX = "template-syntax"
     UNKNOWN_FILTER = "unknown-filter"
     BAD_SCHEMA = "bad-schema"
+    IMPORT_SYNTAX = "import-syntax"
+    NOT_IMPORTED = "not-imported"
 
     # Guards
     GUARD_LEAVERS = "guard-leavers"

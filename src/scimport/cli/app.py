@@ -15,6 +15,7 @@ from scimport.cli import (
     capacity,
     check,
     confirm,
+    import_,
     init,
     inspect,
     plans,
@@ -53,6 +54,7 @@ for module in (
     rekey,
     serve,
     schema,
+    import_,
     init,
     inspect,
 ):

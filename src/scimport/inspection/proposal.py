@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from scimport.inspection.dates import formats
@@ -20,6 +20,9 @@ _JINJA_WORDS = frozenset(
     )
 )
 _SCHEMA = "# yaml-language-server: $schema=../.scimport/schemas/{}.schema.json\n"
+MAPPING_SCHEMA = _SCHEMA.format("mapping")
+"""The first line of a mapping file, for editors."""
+
 _NAMES = ("name.givenName", "name.familyName")
 _ENTRY = re.compile(r'(\w+)\[type eq "(\w+)"\]\.(\w+)')
 _UNMAPPED = {
@@ -41,7 +44,7 @@ def source_file(found: Inspection, path: str, key: str) -> str:
     """
     lines = [_SCHEMA.format("source").rstrip(), f"kind: {found.table.kind}", f"path: {scalar(path)}"]
     lines += [f"{name}: {scalar(value)}" for name, value in found.table.settings.items()]
-    nulls = sorted({word for column in found.columns for word in column.nulls})
+    nulls = sorted({word for column in found.columns for word in column.null_words})
     lines += [f"null_values: {scalar(nulls)}"] if nulls else []
     lines += [f"key: {scalar(key)} # {about_key(found.column(key))}"]
     lines += (
@@ -55,9 +58,9 @@ def source_file(found: Inspection, path: str, key: str) -> str:
 def mapping_file(found: Inspection, key: str) -> str:
     """Write the file of a mapping; what could not be decided is a comment that says so."""
     domain = _domain(found)
-    lines = [_SCHEMA.format("mapping").rstrip(), f"description: A record of {found.file} becomes a SCIM user"]
+    lines = [MAPPING_SCHEMA.rstrip(), f"description: A record of {found.file} becomes a SCIM user"]
     user = [
-        f"  externalId: {_quoted(_expression(key))}",
+        f"  externalId: {quoted(_expression(key))}",
         *_user_name(found, key),
         *_active(found),
         *_tree(found),
@@ -81,11 +84,11 @@ def scalar(value: Any) -> str:
     """Write a value of YAML in one line."""
     if isinstance(value, str):
         is_plain = _PLAIN.fullmatch(value) and value.lower() not in _YAML_WORDS
-        return value if is_plain else json.dumps(value, ensure_ascii=False)
+        return value if is_plain else _double(value)
     if isinstance(value, dict):
         return "{ " + ", ".join(f"{scalar(name)}: {scalar(one)}" for name, one in value.items()) + " }"
     if isinstance(value, list | tuple):
-        return "[" + ", ".join(json.dumps(one, ensure_ascii=False) for one in value) + "]"
+        return "[" + ", ".join(map(_double, value)) + "]"
     return json.dumps(value)
 
 
@@ -126,9 +129,9 @@ def _user_name(found: Inspection, key: str) -> Iterator[str]:
     for meaning in ("userName", 'emails[type eq "work"].value'):
         column = found.named(meaning)
         if column is not None and column.is_unique:
-            yield f"  userName: {_quoted(_expression(column.name, ' | lower'))}"
+            yield f"  userName: {quoted(_expression(column.name, ' | lower'))}"
             return
-    yield f"  userName: {_quoted(_expression(key, ' | lower') + '@{{ vars.domain }}')}"
+    yield f"  userName: {quoted(_expression(key, ' | lower') + '@{{ vars.domain }}')}"
 
 
 def _active(found: Inspection) -> Iterator[str]:
@@ -140,9 +143,9 @@ def _active(found: Inspection) -> Iterator[str]:
         without = f"; not active: {', '.join(inactive)}" if inactive else ""
         yield f"  # By the words of {name}: active: {', '.join(active) or 'none'}{without}. Is that so?"
         if found.table.kind == "jsonl" and {*active, *inactive} <= {"true", "false"}:
-            yield f"  active: {_quoted(_expression(name))}"
+            yield f"  active: {quoted(_expression(name))}"
         else:
-            yield f"  active: {_quoted('{{ ' + _reference(name) + ' ' + compared + ' }}')}"
+            yield f"  active: {quoted('{{ ' + reference(name) + ' ' + compared + ' }}')}"
         return
     column = found.named("status")
     why = (
@@ -150,7 +153,7 @@ def _active(found: Inspection) -> Iterator[str]:
         if column
         else "no column says who is active"
     )
-    example = f"'{{{{ {_reference(column.name)} == \"...\" }}}}'" if column else "true"
+    example = f"'{{{{ {reference(column.name)} == \"...\" }}}}'" if column else "true"
     yield f"  # TODO: {why}. Until active is here, `scimport check` reports it. Write for example:"
     yield f"  # active: {example}" + ("" if column else " # if the file holds active people only")
 
@@ -161,14 +164,14 @@ def _tree(found: Inspection) -> Iterator[str]:
     if given and family and "displayName" not in made:
         made["displayName"] = f"{_expression(given.name)} {_expression(family.name)}"
     for name in ("displayName", "nickName", "title", "userType", "preferredLanguage", "locale", "timezone"):
-        yield from [f"  {name}: {_quoted(made[name])}"] if name in made else []
+        yield from [f"  {name}: {quoted(made[name])}"] if name in made else []
     for group in ("name", "enterprise"):
         inner = {path[len(group) + 1 :]: leaf for path, leaf in made.items() if path.startswith(f"{group}.")}
         yield from [f"  {group}:"] if inner else []
         for path, leaf in inner.items():
             parent, _, last = path.rpartition(".")
             yield from [f"    {parent}:"] if parent else []
-            yield f"    {'  ' if parent else ''}{last}: {_quoted(leaf)}"
+            yield f"    {'  ' if parent else ''}{last}: {quoted(leaf)}"
     for group in ("emails", "phoneNumbers", "addresses"):
         yield from _entries(group, made)
 
@@ -182,15 +185,15 @@ def _entries(group: str, made: dict[str, str]) -> Iterator[str]:
     for kind, leaves in entries.items():
         yield f"    - type: {kind}"
         yield from ["      primary: true"] if group == "emails" else []
-        yield from (f"      {name}: {_quoted(leaf)}" for name, leaf in leaves.items())
+        yield from (f"      {name}: {quoted(leaf)}" for name, leaf in leaves.items())
 
 
 def _leaf(found: Inspection, meaning: str, name: str) -> str:
-    column, reference = found.column(name), _reference(name)
+    column, written = found.column(name), reference(name)
     if column.kind == "e-mail":
         return _expression(name, " | lower")
     if meaning in _NAMES and any(value.isupper() and len(value) > 2 for value in column.values):
-        return f"{{{{ {reference} | pcase if {reference} is upper else {reference} }}}}"
+        return f"{{{{ {written} | pcase if {written} is upper else {written} }}}}"
     if meaning.endswith(".country") and set(map(len, column.values)) == {2}:
         return _expression(name, " | upper")
     return _expression(name)
@@ -225,21 +228,23 @@ def _domain(found: Inspection) -> str:
 
 
 def _expression(name: str, filters: str = "") -> str:
-    return f"{{{{ {_reference(name)}{filters} }}}}"
+    return f"{{{{ {reference(name)}{filters} }}}}"
 
 
-def _reference(name: str) -> str:
+def reference(name: str) -> str:
+    """Write a column as expressions do: its name, or ``row["Any Name"]``."""
     if name.isascii() and name.isidentifier() and name not in _JINJA_WORDS and not name.startswith("_"):
         return name
     return f"row[{json.dumps(name, ensure_ascii=False)}]"
 
 
-def _quoted(text: str) -> str:
-    if '"' not in text and "\\" not in text:
-        return f'"{text}"'
-    return "'" + text.replace("'", "''") + "'"
+def quoted(text: str) -> str:
+    """Write a text of YAML in quotes, the ones that need fewest escapes."""
+    if text.isprintable() and ('"' in text or "\\" in text):
+        return "'" + text.replace("'", "''") + "'"
+    return _double(text)
 
 
-def named(found: Sequence[str], wanted: str) -> str:
-    """Give a file a name that no other has."""
-    return wanted if wanted not in found else named(found, f"{wanted}-2")
+def _double(text: str) -> str:
+    escaped = json.dumps(text, ensure_ascii=False)
+    return "".join(sign if sign.isprintable() else f"\\U{ord(sign):08X}" for sign in escaped)
