@@ -15,6 +15,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from scimport.cli.app import report
+from scimport.cli.confirm import look
 from scimport.cli.output import Output
 from scimport.cli.run import progress, waiting
 from scimport.errors import ScimportError
@@ -71,6 +72,7 @@ def _load(project: Project, run: Callable[..., RunSummary], output: Output) -> N
         with progress(output) as tell:
             summary = run(project, name, Selection(), on_progress=tell)
         output.summary(summary)
+        look(project, summary, output, wait=False)
 
 
 def _short(path: Path) -> str:

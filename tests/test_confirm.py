@@ -6,6 +6,7 @@ import csv
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,13 @@ from scimport.apps.entries import LogEntry, LogPage, LogStatus
 from scimport.apps.logs import LogReader
 from scimport.confirm import Confirming, Time, is_news, last_entries, outcome_of
 from scimport.errors import LogError, UsageError
-from scimport.model import Status
+from scimport.model import RunSummary, Status
 from scimport.plan import Selection
 from scimport.sandbox import Sandbox, run_sandbox
 from scimport.sandbox.settings import Settings
 from scimport.stages import PipelineRun
 from scimport.state import Database
+from scimport.state.outbox import Limits
 from scimport.state.outcomes import Delivered, OutcomeCounts
 from scimport.state.schema import change, outcome, person
 
@@ -48,6 +50,7 @@ class LogSite(Site):
         self.pipeline("staff")
         self.ahead = 0.0
         self.slept: list[float] = []
+        self.last = RunSummary("", "", "")
         self.database = Database(self.project.state_url)
 
     def write(self, logins: Sequence[tuple[int, str]]) -> None:
@@ -57,7 +60,7 @@ class LogSite(Site):
 
     def deliver(self, logins: Sequence[tuple[int, str]]) -> str:
         self.write(logins)
-        with PipelineRun(self.project, "staff", Selection()) as run:
+        with PipelineRun(self.project, "staff", Selection(), queue_anyway=True) as run:
             run.finish_interrupted()
             while run.extract():
                 pass
@@ -152,17 +155,20 @@ def _people(count: int, bad: int = 7) -> list[tuple[int, str]]:
     return [(n, f"p {n}" if n % bad == 0 else f"p{n}") for n in range(count)]
 
 
-def test_two_thousand_people_have_the_outcomes_that_the_endpoint_gave_them(site: LogSite) -> None:
-    site.settings(log_lag=600, source_identity="guid", log_page_limit=90)
-    people = _people(2000)
+def test_five_thousand_people_have_the_outcomes_that_the_endpoint_gave_them(
+    site: LogSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scimport.stages.Limits", partial(Limits, burst=1000))
+    site.settings(log_lag=600, source_identity="guid", log_page_limit=400)
+    people = _people(5000)
     run_id = site.deliver(people)
-    assert site.confirm() == OutcomeCounts(waiting=2000)
+    assert site.confirm() == OutcomeCounts(waiting=5000)
     site.sleep(300)
-    assert site.confirm() == OutcomeCounts(waiting=2000)
+    assert site.confirm() == OutcomeCounts(waiting=5000)
     site.sleep(310)
-    assert site.confirm() == OutcomeCounts(provisioned=1714, rejected=286)
+    assert site.confirm() == OutcomeCounts(provisioned=4285, rejected=715)
     assert site.known() == site.changes() == site.truth()
-    assert site.confirm(run_id) == OutcomeCounts(provisioned=1714, rejected=286)
+    assert site.confirm(run_id) == OutcomeCounts(provisioned=4285, rejected=715)
     # Later cycles: some are mended, some break, some are sent again as they are.
     site.cycle([(n, f"p{n}") for n in range(0, 700, 14)])
     site.cycle([(n, f"q {n}") for n in range(1, 300, 3)])

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Self
@@ -24,7 +24,7 @@ from scimport.plan import Selection
 from scimport.project import Project
 from scimport.sandbox import Sandbox, run_sandbox
 from scimport.sandbox.settings import Settings
-from scimport.stages import PipelineRun, unfinished
+from scimport.stages import PipelineRun, Progress, unfinished
 
 SOURCE = "{{kind: csv, path: {name}.csv, key: id}}\n"
 MAPPING = """
@@ -69,8 +69,16 @@ class Site:
         with (self.root / f"{name}.csv").open("w", newline="") as file:
             csv.writer(file).writerows([("id", "name", "status"), *people])
 
-    def run(self, name: str, *, stop: threading.Event | None = None, **selection: Any) -> RunSummary:
-        with PipelineRun(self.project, name, Selection(**selection), stop=stop) as run:
+    def run(
+        self,
+        name: str,
+        *,
+        stop: threading.Event | None = None,
+        on_progress: Callable[[Progress], None] = lambda _: None,
+        **selection: Any,
+    ) -> RunSummary:
+        wanted = Selection(**selection)
+        with PipelineRun(self.project, name, wanted, on_progress=on_progress, stop=stop) as run:
             run.finish_interrupted()
             while run.extract(100):
                 pass
@@ -257,9 +265,13 @@ def test_a_stop_finishes_what_is_in_flight_and_can_be_resumed(site: Site) -> Non
     site.people("staff", people)
     site.faults(latency={"seconds": 0.4})
     stop = threading.Event()
-    threading.Timer(0.7, stop.set).start()
+
+    def after_the_first(now: Progress) -> None:
+        if now.stage == "deliver" and now.done:
+            stop.set()
+
     with pytest.raises(Interrupted):
-        site.run("staff", stop=stop)
+        site.run("staff", stop=stop, on_progress=after_the_first)
     accepted = len(site.directory("staff"))
     assert 0 < accepted < 1000
     site.people("staff", [*people, ("new", "New", "A")])

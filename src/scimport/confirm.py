@@ -7,6 +7,7 @@ later. Entries are joined by job and ``externalId``; the last one since the pers
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,10 @@ from scimport.state.turns import take_turn
 
 LAG = 300.0
 """Seconds after a delivery until its entries are worth waiting for; Microsoft says five to ten minutes."""
+FIRST_PAUSE = 60.0
+"""Seconds between the first two reads while somebody waits."""
+GLANCE = 3
+"""Pages of the log that a glance reads: some seconds."""
 LISTED = 20
 """People of each kind that a confirmation names."""
 
@@ -32,7 +37,6 @@ _OVERLAP = 900.0
 _RETENTION = 30 * 86_400.0
 # Times of entries and headers may be cut to the second, and answers take their time.
 _TOLERANCE = 2.0
-_FIRST_PAUSE = 60.0
 _LONGEST_PAUSE = 600.0
 
 _STATUS = {
@@ -106,23 +110,30 @@ class Confirming:
         with self._database.read() as connection:
             return self._chosen.counts(connection)
 
-    def read(self) -> None:
+    def read(self, pages: int | None = None) -> None:
         """Read the log once, and keep what it says. Who has waited too long is unconfirmed afterwards.
+
+        Args:
+            pages: Read this many pages at most; where the log goes on, nobody is given up.
 
         Raises:
             LogError: The log cannot be read; what was read so far is kept.
             SignInError: No token, or a fresh one is refused.
         """
         began = self._now()
-        since = self._since(began)
+        too_late = began + self._time.ahead() - self.pipeline.config.confirm_within
+        since = self._since(began, too_late)
         if since is None:
             return
+        more = ""
         with connected(self._project, self.pipeline) as app:
             scope = f"log {app.endpoint.tenant}"[:255]
             log = LogReader(app, turn=lambda: take_turn(self._database, scope, TURN), sleep=self._time.sleep)
-            for page in log.pages(since):
+            for page in itertools.islice(log.pages(since), pages):
                 self._keep(page)
-        self._give_up(began + self._time.ahead() - self.pipeline.config.confirm_within)
+                more = page.next_link
+        if not more:
+            self._give_up(too_late)
 
     def wait(self) -> None:
         """Read the log again and again, more and more seldom, until nobody waits any longer.
@@ -130,17 +141,22 @@ class Confirming:
         Raises:
             LogError: The log cannot be read.
         """
-        pause = _FIRST_PAUSE
+        pause = FIRST_PAUSE
         if (age := self._age()) is not None and age < LAG:
             self._time.sleep(LAG - age)
         while True:
             self.read()
-            if (age := self._age()) is None:
+            if (left := self.left()) is None:
                 return
-            # A little more than what is left, so that the deadline is past then and not just reached.
-            left = max(self.pipeline.config.confirm_within - age, 0.0) + 1.0
             self._time.sleep(min(pause, left))
-            pause = min(pause * 1.5, _LONGEST_PAUSE)
+            pause = longer(pause)
+
+    def left(self) -> float | None:
+        """Seconds until the first of those who wait will have waited too long; None when nobody waits."""
+        if (age := self._age()) is None:
+            return None
+        # A little more than what is left, so that the deadline is past then and not just reached.
+        return max(self.pipeline.config.confirm_within - age, 0.0) + 1.0
 
     def result(self) -> Confirmation:
         """What is known now, with the first people who need somebody."""
@@ -162,17 +178,22 @@ class Confirming:
             now = self._database.now(connection)
         return None if oldest is None else now + self._time.ahead() - oldest[1]
 
-    def _since(self, now: float) -> float | None:
+    def _since(self, now: float, too_late: float) -> float | None:
         """From when on to read; None when nobody was ever delivered.
 
         Later cycles change what was known. They are looked for behind the newest entry that is known, since
-        entries do not appear in the order of their times.
+        entries do not appear in the order of their times. That is enough too while somebody waits, so that
+        a read stays short; before somebody is given up, all since the delivery is read once more.
         """
         with self._database.read() as connection:
             oldest = self._outcomes.oldest_waiting(connection)
             newest = self._outcomes.newest_logged(connection)
             known = self._outcomes.counts(connection)
-        times = [*([oldest[0]] if oldest else []), *([newest] if newest is not None else [])]
+        times = [oldest[0]] if oldest else []
+        if newest is not None:
+            times.append(newest)
+            if oldest and oldest[1] > too_late:
+                times = [max(times)]
         if times:
             return max(min(times) - _OVERLAP, now - _RETENTION)
         return now - _RETENTION if known.unconfirmed else None
@@ -205,6 +226,11 @@ class Confirming:
     def _now(self) -> float:
         with self._database.read() as connection:
             return self._database.now(connection)
+
+
+def longer(pause: float) -> float:
+    """The pause after a pause, in seconds."""
+    return min(pause * 1.5, _LONGEST_PAUSE)
 
 
 def last_entries(entries: Iterable[LogEntry]) -> dict[str, LogEntry]:

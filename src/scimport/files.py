@@ -25,9 +25,9 @@ def write_problems(path: Path, problems: Iterable[Problem], *, show_values: bool
     if first is None:
         return False
     path.parent.mkdir(parents=True, exist_ok=True)
-    names = [field.name for field in dataclasses.fields(Problem)]
+    names = [field.name for field in dataclasses.fields(Problem) if field.name != "keys"]
     with open(path, "w", encoding="utf-8", newline="", opener=private) as file:
-        writer = csv.DictWriter(file, names)
+        writer = csv.DictWriter(file, names, extrasaction="ignore")
         writer.writeheader()
         for problem in itertools.chain([first], rows):
             masked = problem.value if show_values else "***" if problem.value else ""

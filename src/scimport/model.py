@@ -176,6 +176,7 @@ class RunSummary:
         seconds: From the beginning to the end.
         problems_file: Where the problems are, relative to the project folder; empty when there are none.
         whole: Whether it read the whole source, so that later runs can be compared with it.
+        notes: What somebody should know of the endpoint, and what kept nobody from being sent.
     """
 
     pipeline: str
@@ -186,3 +187,4 @@ class RunSummary:
     seconds: float = 0.0
     problems_file: str = ""
     whole: bool = False
+    notes: tuple[Problem, ...] = ()

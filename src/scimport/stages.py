@@ -13,43 +13,36 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import gc
 import itertools
-import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import orjson
-
 from scimport.apps.app import App
-from scimport.apps.bulk import bulk_request
 from scimport.apps.delivery import deliver
-from scimport.apps.outbox import MAX_OPERATIONS, Operation
+from scimport.apps.outbox import Operation
 from scimport.codes import Code
 from scimport.connection import checked_endpoint, connected
-from scimport.digests import digest_user
-from scimport.errors import DeliveryError, GuardStop, Interrupted, ScimportError, UsageError
-from scimport.inputs import compiled, opened
-from scimport.model import DeliveryCounts, PlanCounts, Problem, RunSummary, Severity
+from scimport.errors import DeliveryError, Interrupted, ScimportError
+from scimport.files import write_problems, write_requests
+from scimport.inputs import opened
+from scimport.model import DeliveryCounts, PlanCounts, Problem, RunSummary, Status
 from scimport.plan import Input, PlanBuilder, Selection
 from scimport.plan.guards import stops
-from scimport.project import LoadedSource, Project
-from scimport.project.source_config import query_file
-from scimport.sources.base import source_state
+from scimport.preflight import check_job
+from scimport.project import Project
+from scimport.review import check_applicable, check_guards, digests
 from scimport.state import locks, open_state, runs
 from scimport.state.outbox import Limits, StateOutbox
 from scimport.state.people import People
-from scimport.state.plans import PLAN_LIFE, Plans, PlanState, Review, find_plan
-
-_ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)
+from scimport.state.plans import Plans, PlanState, find_plan
 
 PART = 50_000
 """Records of a part: what is extracted and mapped between two looks at the clock, or in one task."""
@@ -80,6 +73,7 @@ class PipelineRun:
         show_values: Whether problems are written with the offending values.
         on_progress: Told how far the run is, from the thread that calls the stage.
         stop: Set by a person or a signal: the run ends after what is in flight.
+        queue_anyway: Send to a paused job too, where people wait until somebody starts it.
 
     Raises:
         ConfigError: A file of the project is wrong.
@@ -96,9 +90,11 @@ class PipelineRun:
         show_values: bool = False,
         on_progress: Callable[[Progress], None] = lambda _: None,
         stop: threading.Event | None = None,
+        queue_anyway: bool = False,
     ) -> None:
         self._project, self._selection, self._show_values = project, selection, show_values
         self._on_progress, self._stop = on_progress, stop or threading.Event()
+        self._queue_anyway = queue_anyway
         self.pipeline = project.pipeline(name)
         checked_endpoint(self.pipeline)
         self._exits = ExitStack()
@@ -176,7 +172,7 @@ class PipelineRun:
         with self._database.write() as connection:
             measures = self._builder.measures(connection, counts, usual)
             self.stopped = stops(measures, self.pipeline.config.guards)
-            self._plans.review(connection, self.summary.plan_id, self._inputs(), self.stopped)
+            self._plans.review(connection, self.summary.plan_id, self._digests(), self.stopped)
         return counts
 
     def apply(self, plan_id: str) -> None:
@@ -186,21 +182,7 @@ class PipelineRun:
             UsageError: It is not staged (any more), or what it was made of has changed.
             GuardStop: A guard stops it, and nobody has approved it.
         """
-        with self._database.read() as connection:
-            review = find_plan(connection, plan_id)
-            moved_on = self._plans.moved_on(connection, plan_id)
-            cut_off = self._plans.unfinished(connection)
-            now = self._database.now(connection)
-        if review is None or review.pipeline != self.pipeline.name:
-            raise UsageError(Problem(Code.UNKNOWN_PLAN, f"{self.pipeline.name} has no plan '{plan_id}'"))
-        if cut_off is not None:
-            # What is left of it is older than this plan, and would be sent after it.
-            why = "it was cut off" if cut_off == plan_id else f"the plan {cut_off} was cut off before"
-            hint = f"Finish it with `scimport resume {self.pipeline.name}`."
-            raise UsageError(Problem(Code.PLAN_REFUSED, f"the plan cannot be applied: {why}", hint=hint))
-        if why := _stale(review, self._inputs(), now=now, moved_on=moved_on):
-            hint = f"Make a new one with `scimport plan {self.pipeline.name}`."
-            raise UsageError(Problem(Code.PLAN_REFUSED, f"the plan cannot be applied: {why}", hint=hint))
+        review = check_applicable(self._database, self.pipeline.name, plan_id, self._digests)
         self._note(plan_id=plan_id, plan=review.counts, whole=self._was_whole(plan_id))
         self.deliver()
 
@@ -209,18 +191,21 @@ class PipelineRun:
 
         Raises:
             GuardStop: A guard stops the plan, and nobody has approved it; nothing is sent.
-            DeliveryError: The endpoint stopped the delivery; what is left stays staged.
+            DeliveryError: The endpoint stopped the delivery, or its job is paused or in quarantine; what is
+                left stays staged.
             Interrupted: A person or a signal did.
         """
         plan_id, name = self.summary.plan_id, self.pipeline.name
         with self._database.read() as connection:
-            _check_guards(find_plan(connection, plan_id))
+            check_guards(find_plan(connection, plan_id))
         with connected(self._project, self.pipeline) as app:
-            with self._database.write() as connection:
-                self._plans.set_state(connection, plan_id, PlanState.APPLYING)
             limits = Limits(app.endpoint.tenant, daily_calls=self.pipeline.config.app.daily_calls)
             outbox = StateOutbox(self._database, name, plan_id, limits)
             before = outbox.tally()
+            if before.remaining:
+                self._check_job(app)
+            with self._database.write() as connection:
+                self._plans.set_state(connection, plan_id, PlanState.APPLYING)
             try:
                 self._drain(outbox, app, before.remaining)
             except DeliveryError as error:
@@ -233,7 +218,8 @@ class PipelineRun:
         with self._database.write() as connection:
             self._plans.set_state(connection, plan_id, PlanState.DONE)
         self._delivered = True
-        self._write_problems()
+        if self.summary.delivery.rejected or not self.summary.problems_file:
+            self._write_problems()
         return self.summary.delivery
 
     def first_problems(self, count: int) -> list[Problem]:
@@ -247,18 +233,16 @@ class PipelineRun:
         Returns:
             How many were written: ``request-00001.json`` and so on.
         """
-        folder.mkdir(parents=True, exist_ok=True)
-        count = 0
         with self._database.read() as connection:
             changes = self._plans.changes(connection, self.summary.plan_id)
-            planned = (
-                Operation(row["id"], row["key"], row["body"]) for row in changes if row["status"] == "planned"
-            )
-            while operations := tuple(itertools.islice(planned, MAX_OPERATIONS)):
-                count += 1
-                with open(folder / f"request-{count:05}.json", "wb", opener=_private) as file:
-                    file.write(bulk_request(operations))
-        return count
+            planned = (one for one in changes if one["status"] == Status.PLANNED)
+            return write_requests(folder, (Operation(one["id"], one["key"], one["body"]) for one in planned))
+
+    def _check_job(self, app: App) -> None:
+        with self._database.read() as connection:
+            now = self._database.now(connection)
+        notes = check_job(app, now=now, queue_anyway=self._queue_anyway)
+        self._note(notes=tuple(dict.fromkeys((*self.summary.notes, *notes))))
 
     def _drain(self, outbox: StateOutbox, app: App, total: int) -> None:
         if not total:
@@ -290,19 +274,8 @@ class PipelineRun:
             self._source = self._exits.enter_context(opened(self._project, self.pipeline, datetime.now(UTC)))
         return self._source
 
-    def _inputs(self) -> dict[str, str]:
-        """Digests of what a plan is made of: a plan made of something else is another plan."""
-        loaded, opened_now = self._project.source(self.pipeline.config.source), self._open()
-        mapping = opened_now.mapping
-        if mapping.uses_time:  # the time alone does not make it another mapping
-            mapping, _ = compiled(self._project, self.pipeline, opened_now.source.columns, _ANY_TIME)
-        state = source_state(loaded.config, self._project.root)
-        parts = {
-            "pipeline": self.pipeline.document.data,
-            "source": [loaded.document.data, _query(loaded, self._project.root), state],
-            "mapping": mapping.fingerprint.hex(),
-        }
-        return {name: digest_user(orjson.dumps(part, default=str)).hex() for name, part in parts.items()}
+    def _digests(self) -> dict[str, str]:
+        return digests(self._project, self.pipeline, self._open())
 
     def _was_whole(self, plan_id: str) -> bool:
         """Whether the run that made a plan read the whole source."""
@@ -327,35 +300,6 @@ class PipelineRun:
                 self._note(problems_file=path.relative_to(self._project.root).as_posix())
 
 
-def _check_guards(review: Review | None) -> None:
-    if review is None or not review.stopped or review.approved_by:
-        return
-    message = f"nothing was sent; the plan {review.id} waits for approval"
-    hint = f'After a look at `scimport show {review.id}`: `scimport approve {review.id} --reason "..."`, then'
-    waits = Problem(Code.GUARD_STOPPED, message, Severity.NOTE, f"{hint} `scimport apply {review.id}`.")
-    raise GuardStop([*review.stopped, waits])
-
-
-def _stale(review: Review, inputs: dict[str, str], *, now: float, moved_on: bool) -> str:
-    """Why a plan must not be applied any more; empty when it may be."""
-    if review.state is not PlanState.STAGED:
-        return f"it is {review.state}, and only a staged plan can be"
-    if not review.inputs:
-        return "its run ended before the guards had looked at it"
-    if now > review.expires_at:
-        return f"it is older than {PLAN_LIFE / 3600:.0f} hours"
-    if moved_on:
-        return "people were sent by another plan since"
-    changed = [name for name, digest in review.inputs.items() if inputs.get(name) != digest]
-    return f"the {' and the '.join(changed)} changed since" if changed else ""
-
-
-def _query(source: LoadedSource, root: Path) -> str:
-    """Text of the .sql file that a source names; empty where there is none."""
-    name = query_file(source.config.query) if source.config.kind == "sql" else None
-    return (root / "sources" / name).read_text("utf-8") if name else ""
-
-
 def unfinished(project: Project, name: str) -> str | None:
     """Id of the plan of a pipeline whose delivery was cut off, if there is one."""
     database = open_state(project)
@@ -364,27 +308,6 @@ def unfinished(project: Project, name: str) -> str | None:
             return Plans(database, project.pipeline(name).name).unfinished(connection)
     finally:
         database.close()
-
-
-def write_problems(path: Path, problems: Iterable[Problem], *, show_values: bool) -> bool:
-    """Write problems as CSV, readable by the owner alone; no file is made for none.
-
-    Returns:
-        Whether there were any.
-    """
-    rows = iter(problems)
-    first = next(rows, None)
-    if first is None:
-        return False
-    path.parent.mkdir(parents=True, exist_ok=True)
-    names = [field.name for field in dataclasses.fields(Problem) if field.name != "keys"]
-    with open(path, "w", encoding="utf-8", newline="", opener=_private) as file:
-        writer = csv.DictWriter(file, names, extrasaction="ignore")
-        writer.writeheader()
-        for problem in itertools.chain([first], rows):
-            masked = problem.value if show_values else "***" if problem.value else ""
-            writer.writerow(dataclasses.asdict(problem) | {"value": masked})
-    return True
 
 
 @contextmanager
@@ -401,10 +324,6 @@ def streaming() -> Iterator[None]:
     finally:
         gc.set_threshold(*before)
         gc.unfreeze()
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
 
 
 def _since(before: DeliveryCounts, after: DeliveryCounts, earlier: DeliveryCounts) -> DeliveryCounts:

@@ -16,9 +16,10 @@ def test_what_became_of_everybody(scimport: Command) -> None:
     nobody = scimport("confirm", "--json")
     assert (nobody.code, nobody.json) == (0, {"pipelines": []})
     assert "Nobody was delivered yet." in nobody.err
-    ran = scimport("run", "employees", "--no-prefect", "--json").json
-    before = scimport("status", "employees", "--json").json
-    assert before["outcomes"]["waiting"] == 296
+    shown = scimport("run", "employees", "--no-prefect", "--json")
+    ran = shown.json
+    assert (ran["outcomes"]["provisioned"], ran["outcomes"]["waiting"], ran["degraded"]) == (296, 0, [])
+    assert "The endpoint's log says: 296 provisioned." in shown.err
     one = scimport("confirm", "employees", "--json")
     assert one.code == 0
     assert (one.json["provisioned"], one.json["waiting"], one.json["rejected_people"]) == (296, 0, [])
@@ -44,7 +45,13 @@ def _refuse_everybody(sample: Path) -> None:
 
 def test_rejected_people_are_named_and_the_code_is_4(sample: Path, scimport: Command) -> None:
     _refuse_everybody(sample)
-    assert scimport("run", "contractors", "--no-prefect").code == 0
+    ran = scimport("run", "contractors", "--no-prefect", "--json")
+    assert (ran.code, ran.json["degraded"]) == (4, ["120 rejected"])
+    pipeline = sample / "pipelines" / "contractors.yml"
+    lax = pipeline.read_text()
+    pipeline.write_text(lax + "max_rejected: 120\n")
+    assert scimport("confirm", "contractors").code == 0
+    pipeline.write_text(lax + "max_rejected: 119\n")
     found = scimport("confirm", "contractors", "--json")
     assert found.code == 4
     assert (found.json["rejected"], len(found.json["rejected_people"])) == (120, 20)

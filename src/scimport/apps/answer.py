@@ -109,6 +109,12 @@ def retry_after(value: str, date: str = "") -> float | None:
     return min(max(seconds, 0.0), MAX_RETRY_AFTER)
 
 
+def server_time(date: str) -> float | None:
+    """Seconds since 1970 by the endpoint's clock, as its ``Date`` header has it; None where it has none."""
+    moment = _http_date(date)
+    return None if moment is None else moment.timestamp()
+
+
 def _http_date(value: str) -> datetime | None:
     try:
         moment = email.utils.parsedate_to_datetime(value)

@@ -6,7 +6,6 @@ Graph as the job. It takes five requests in ten seconds from an application, apa
 
 from __future__ import annotations
 
-import email.utils
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -15,7 +14,7 @@ from urllib.parse import quote, urlencode
 import httpx
 
 from scimport.apps import stops
-from scimport.apps.answer import Answer, Cause, answer_of
+from scimport.apps.answer import Answer, Cause, answer_of, server_time
 from scimport.apps.app import App
 from scimport.apps.client import reader, unanswered
 from scimport.apps.entries import LogPage, read_page
@@ -150,7 +149,7 @@ def log_url(endpoint: Endpoint, since: float, *, plain: bool = False) -> str:
 
 def _page(response: httpx.Response, endpoint: Endpoint) -> LogPage:
     try:
-        return read_page(response.content, endpoint.job, _server_time(response.headers.get("date", "")))
+        return read_page(response.content, endpoint.job, server_time(response.headers.get("date", "")))
     except ValueError:
         message = "the answer is not a page of the provisioning log"
         raise _unreadable(message, "See what stands between this machine and the endpoint.") from None
@@ -174,13 +173,6 @@ def _check_link(url: str, endpoint: Endpoint, seen: set[str]) -> None:
         )
     if url in seen:
         raise _unreadable("the log's pages go in a circle", "Read again later.")
-
-
-def _server_time(date: str) -> float | None:
-    try:
-        return email.utils.parsedate_to_datetime(date).timestamp()
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
 
 
 def _is_passing(answer: Answer) -> bool:

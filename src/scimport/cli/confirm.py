@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from scimport.cli import options
-from scimport.cli.output import Output, problem_document
+from scimport.cli.listing import opened
+from scimport.cli.output import Output, plural, problem_document
 from scimport.errors import ScimportError
 
 if TYPE_CHECKING:
     from scimport.confirm import Confirmation
-    from scimport.state.outcomes import Story
+    from scimport.model import Problem, RunSummary
+    from scimport.project import Project
+    from scimport.state.outcomes import OutcomeCounts, Story
 
-NOT_PROVISIONED = 4
 COUNTS = ("provisioned", "skipped", "rejected", "waiting", "unconfirmed")
 
 
@@ -34,15 +36,13 @@ def confirm(
             help="A pipeline, or the id of a run or a plan; all pipelines when it is left out.",
         ),
     ] = None,
-    wait: Annotated[
-        bool,
-        typer.Option("--wait", help="Read again and again until nobody waits; confirm_within at most."),
-    ] = False,
+    wait: options.Wait = False,
     as_json: options.Json = False,
 ) -> None:
     """Find out from the app's provisioning log what became of the people who were delivered."""
     from scimport.confirm import Confirming, delivered_pipelines  # noqa: PLC0415 - not needed for --help
     from scimport.state import open_state  # noqa: PLC0415
+    from scimport.verdict import DEGRADED, shortcomings  # noqa: PLC0415
 
     project = options.find(context)
     output = Output(as_json=as_json)
@@ -66,13 +66,58 @@ def confirm(
                 found = confirming.result()
                 _show(output, found)
                 documents.append(_document(found))
-                codes.append(NOT_PROVISIONED if found.counts.rejected or found.counts.unconfirmed else 0)
+                wrong = shortcomings(confirming.pipeline.config, found.counts)
+                codes.append(DEGRADED if wrong else 0)
     finally:
         database.close()
     if not documents:
         output.say("Nobody was delivered yet.")
     output.json(documents[0] if name else {"pipelines": documents})
     raise typer.Exit(next((code for code in (1, 2, 4) if code in codes), 0))
+
+
+def look(
+    project: Project, summary: RunSummary, output: Output, *, wait: bool
+) -> tuple[OutcomeCounts, tuple[Problem, ...]]:
+    """Find out what became of the people of a run, as far as their endpoint has a log of it.
+
+    Args:
+        project: The project folder.
+        summary: The run, which has ended.
+        output: Where the outcomes are printed.
+        wait: Read the log until nobody waits; else glance at it once.
+
+    Returns:
+        What is known, and why it is not more where the log cannot be read.
+    """
+    from scimport.confirm import GLANCE, Confirming  # noqa: PLC0415 - not needed for --help
+    from scimport.connection import checked_endpoint  # noqa: PLC0415
+
+    problems: tuple[Problem, ...] = ()
+    with opened(project) as database:
+        confirming = Confirming(project, database, summary.run_id)
+        counts, endpoint = confirming.counts(), checked_endpoint(confirming.pipeline)
+        if not counts.waiting or (endpoint is not None and not endpoint.job):
+            return counts, problems
+        try:
+            confirming.wait() if wait else confirming.read(GLANCE)
+        except ScimportError as error:
+            problems = error.problems
+        counts = confirming.counts()
+    _say(output, summary, counts)
+    return counts, problems
+
+
+def _say(output: Output, summary: RunSummary, counts: OutcomeCounts) -> None:
+    """Say what the log has of a run's people, and what to do about the others."""
+    known = dataclasses.asdict(counts) | {"waiting": 0}
+    if found := ", ".join(f"{count:,} {name}" for name, count in known.items() if count):
+        output.say(f"The endpoint's log says: {found}.")
+    if counts.waiting:
+        who = plural(counts.waiting, "person is", "people are")
+        output.say(f"{who} not in it yet; in some minutes: scimport confirm {summary.pipeline}")
+    if counts.rejected or counts.unconfirmed:
+        output.say(f"Who and why: scimport confirm {summary.run_id}")
 
 
 def time_of(seconds: float | None) -> str | None:

@@ -36,6 +36,13 @@ Limit = Annotated[
     int | None,
     typer.Option("--limit", min=0, metavar="N", help="Send at most N people; the rest is for the next run."),
 ]
+Wait = Annotated[
+    bool,
+    typer.Option("--wait", help="Read the log again and again until nobody waits; confirm_within at most."),
+]
+QueueAnyway = Annotated[
+    bool, typer.Option("--queue-anyway", help="Send to a paused job too: people wait there until it starts.")
+]
 Keys = Annotated[
     list[str] | None,
     typer.Option("--key", metavar="KEY", help="Consider this key alone; may be given several times."),

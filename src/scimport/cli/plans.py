@@ -126,7 +126,13 @@ def approve(
     output.json(_document(approved) if approved else {})
 
 
-def apply(context: typer.Context, plan: _Plan, as_json: options.Json = False) -> None:
+def apply(
+    context: typer.Context,
+    plan: _Plan,
+    wait: options.Wait = False,
+    queue_anyway: options.QueueAnyway = False,
+    as_json: options.Json = False,
+) -> None:
     """Send exactly what a plan says, or refuse: when it is old, or what it was made of has changed."""
     from scimport.plan import Selection  # noqa: PLC0415 - not needed for --help
     from scimport.stages import PipelineRun  # noqa: PLC0415
@@ -136,11 +142,11 @@ def apply(context: typer.Context, plan: _Plan, as_json: options.Json = False) ->
         pipeline = review.pipeline
 
     def send(name: str, tell: Any) -> RunSummary:
-        with PipelineRun(project, name, Selection(), on_progress=tell) as work:
+        with PipelineRun(project, name, Selection(), on_progress=tell, queue_anyway=queue_anyway) as work:
             work.apply(plan)
         return work.summary
 
-    each_run((pipeline,), send, Output(as_json=as_json), several=False)
+    each_run(project, (pipeline,), send, Output(as_json=as_json), several=False, wait=wait)
 
 
 def discard(context: typer.Context, plan: _Plan, as_json: options.Json = False) -> None:

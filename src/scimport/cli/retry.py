@@ -11,7 +11,7 @@ import typer
 from scimport.cli import options
 from scimport.cli.listing import View, opened
 from scimport.cli.output import Output, plural, run_document
-from scimport.cli.run import INVALID_OR_REJECTED, build, progress, say_plan
+from scimport.cli.run import build, progress, say_plan
 from scimport.codes import Code
 from scimport.errors import LogError, UsageError
 from scimport.model import Problem
@@ -55,6 +55,7 @@ def retry(
     """Send those again who were accepted and did not arrive: rejected by the service, or not in its log."""
     from scimport.plan import Selection  # noqa: PLC0415 - not needed for --help
     from scimport.stages import PipelineRun  # noqa: PLC0415
+    from scimport.verdict import DEGRADED  # noqa: PLC0415
 
     output, project = Output(as_json=as_json), options.find(context)
     pipeline = project.pipeline(name)
@@ -67,7 +68,7 @@ def retry(
     if not undone.keys:
         output.say("Nobody is to be sent again.")
         output.json({"pipeline": name, "again": 0, **standing})
-        raise typer.Exit(INVALID_OR_REJECTED if undone.standing_count else 0)
+        raise typer.Exit(DEGRADED if undone.standing_count else 0)
     again = Selection(full=True, keys=frozenset(undone.keys), again=True)
     output.say(f"{plural(len(undone.keys), 'person has', 'people have')} not arrived.")
     with progress(output) as tell:
@@ -80,9 +81,10 @@ def retry(
     if plan:
         say_plan(output, project, work, View(show_values=show_values), written=(None, 0))
     output.summary(work.summary)
+    output.problems(work.summary.notes)
     output.json(run_document(work.summary) | {"again": len(undone.keys), **standing})
     failed = work.summary.plan.invalid or work.summary.delivery.rejected or undone.standing_count
-    raise typer.Exit(INVALID_OR_REJECTED if failed else 0)
+    raise typer.Exit(DEGRADED if failed else 0)
 
 
 def _undone(project: Project, pipeline: Pipeline, keys: list[str], output: Output) -> _Undone:

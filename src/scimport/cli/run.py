@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from scimport.cli import options
+from scimport.cli.confirm import look
 from scimport.cli.listing import (
     LABELS,
     Attribute,
@@ -32,8 +34,6 @@ if TYPE_CHECKING:
     from scimport.plan import Selection
     from scimport.project import Project
     from scimport.stages import PipelineRun, Progress
-
-INVALID_OR_REJECTED = 4
 
 
 def register(app: typer.Typer) -> None:
@@ -68,7 +68,7 @@ def plan(
 
     output, project = Output(as_json=as_json), options.find(context)
     selection = Selection(full=full, limit=limit, keys=frozenset(key or ()))
-    with progress(output) as tell:
+    with _stoppable(name), progress(output) as tell:
         work = PipelineRun(project, name, selection, show_values=show_values, on_progress=tell)
         with work:
             build(work)
@@ -85,6 +85,8 @@ def run(
     limit: options.Limit = None,
     key: options.Keys = None,
     show_values: options.ShowValues = False,
+    wait: options.Wait = False,
+    queue_anyway: options.QueueAnyway = False,
     prefect: Annotated[
         bool | None,
         typer.Option(
@@ -94,7 +96,7 @@ def run(
     ] = None,
     as_json: options.Json = False,
 ) -> None:
-    """Load pipelines: extract, map, plan what changed, deliver it."""
+    """Load pipelines: extract, map, plan what changed, deliver it, look what became of it."""
     from scimport.plan import Selection  # noqa: PLC0415
 
     project = options.find(context)
@@ -107,14 +109,29 @@ def run(
     output = Output(as_json=as_json)
     with _runner(project, prefect, output) as runner:
         each_run(
+            project,
             pipelines,
-            lambda name, tell: runner(project, name, selection, show_values=show_values, on_progress=tell),
+            lambda name, tell: runner(
+                project,
+                name,
+                selection,
+                show_values=show_values,
+                queue_anyway=queue_anyway,
+                on_progress=tell,
+            ),
             output,
             several=everything or len(pipelines) > 1,
+            wait=wait,
         )
 
 
-def resume(context: typer.Context, names: options.Names = None, as_json: options.Json = False) -> None:
+def resume(
+    context: typer.Context,
+    names: options.Names = None,
+    wait: options.Wait = False,
+    queue_anyway: options.QueueAnyway = False,
+    as_json: options.Json = False,
+) -> None:
     """Finish deliveries that were cut off; all pipelines when none is named."""
     from scimport.plan import Selection  # noqa: PLC0415
     from scimport.stages import PipelineRun, unfinished  # noqa: PLC0415
@@ -134,11 +151,11 @@ def resume(context: typer.Context, names: options.Names = None, as_json: options
         return
 
     def finish(name: str, tell: Callable[[Progress], None]) -> RunSummary:
-        with PipelineRun(project, name, Selection(), on_progress=tell) as work:
+        with PipelineRun(project, name, Selection(), on_progress=tell, queue_anyway=queue_anyway) as work:
             work.finish_interrupted()
         return work.summary
 
-    each_run(pipelines, finish, output, several=len(names or ()) != 1)
+    each_run(project, pipelines, finish, output, several=len(names or ()) != 1, wait=wait)
 
 
 def say_plan(
@@ -153,6 +170,8 @@ def say_plan(
         view: What of it to show.
         written: The folder that requests were written to, if they were, and how many.
     """
+    from scimport.verdict import DEGRADED  # noqa: PLC0415 - not needed for --help
+
     output.summary(work.summary)
     plan_id, (folder, count) = work.summary.plan_id, written
     with reviewed(project, plan_id) as (database, review):
@@ -172,9 +191,7 @@ def say_plan(
     )
     document = run_document(work.summary) | {"requests": count, "stopped": stopped}
     output.json(document | {"cost": cost, "expires_at": until, "changes": people})
-    raise typer.Exit(
-        GuardStop.exit_code if stopped else INVALID_OR_REJECTED if work.summary.plan.invalid else 0
-    )
+    raise typer.Exit(GuardStop.exit_code if stopped else DEGRADED if work.summary.plan.invalid else 0)
 
 
 def load(
@@ -183,13 +200,22 @@ def load(
     selection: Selection,
     *,
     show_values: bool,
+    queue_anyway: bool,
     on_progress: Callable[[Progress], None],
 ) -> RunSummary:
     """Run a pipeline in this process, without Prefect."""
     from scimport.stages import PipelineRun  # noqa: PLC0415
 
     stop = threading.Event()
-    run = PipelineRun(project, name, selection, show_values=show_values, on_progress=on_progress, stop=stop)
+    run = PipelineRun(
+        project,
+        name,
+        selection,
+        show_values=show_values,
+        on_progress=on_progress,
+        stop=stop,
+        queue_anyway=queue_anyway,
+    )
     with run:
         run.finish_interrupted()
         build(run)
@@ -205,18 +231,20 @@ def build(work: PipelineRun) -> None:
 
 
 def each_run(
+    project: Project,
     names: tuple[str, ...],
     load_one: Callable[[str, Callable[[Progress], None]], RunSummary],
     output: Output,
     *,
     several: bool,
+    wait: bool = False,
 ) -> None:
     """Load one pipeline after the other: a failure of one does not keep the others from loading."""
     documents: list[dict[str, Any]] = []
     codes: list[int] = []
     for name in names:
         try:
-            with progress(output) as tell:
+            with _stoppable(name), progress(output) as tell:
                 summary = load_one(name, tell)
         except ScimportError as error:
             Output(as_json=True).problems(error.problems)
@@ -226,11 +254,39 @@ def each_run(
                 break
         else:
             output.summary(summary)
-            documents.append(run_document(summary))
-            codes.append(INVALID_OR_REJECTED if summary.plan.invalid or summary.delivery.rejected else 0)
+            Output(as_json=True).problems(summary.notes)
+            document, code = _after(project, summary, output, wait=wait)
+            documents.append(document)
+            codes.append(code)
     output.json({"runs": documents} if several else documents[0])
-    # The gravest first: failed, wrong, guard, invalid records.
+    # The gravest first: failed, wrong, guard, degraded.
     raise typer.Exit(next((code for code in (1, 2, 3, 4) if code in codes), 0))
+
+
+def _after(
+    project: Project, summary: RunSummary, output: Output, *, wait: bool
+) -> tuple[dict[str, Any], int]:
+    """Look what became of a run's people; gives its document and its exit code."""
+    from scimport.verdict import DEGRADED, shortcomings  # noqa: PLC0415 - not needed for --help
+
+    outcomes, unreadable = look(project, summary, output, wait=wait)
+    Output(as_json=True).problems(unreadable)
+    wrong = shortcomings(project.pipeline(summary.pipeline).config, outcomes, summary)
+    document = run_document(summary) | {"outcomes": dataclasses.asdict(outcomes), "degraded": wrong}
+    if unreadable:
+        document["error"] = [problem_document(one) for one in unreadable]
+    # Who did not ask to wait can look later.
+    return document, 1 if unreadable and wait else DEGRADED if wrong else 0
+
+
+@contextmanager
+def _stoppable(name: str) -> Iterator[None]:
+    """Ctrl-C, or a signal, before anything was sent ends in order: with a message and the JSON document."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        hint = f"Run it again: `scimport run {name}` finishes first what was staged."
+        raise Interrupted(Problem(Code.INTERRUPTED, "stopped before the end", hint=hint)) from None
 
 
 @contextmanager

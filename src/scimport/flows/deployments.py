@@ -37,12 +37,16 @@ from prefect.utilities.importtools import load_script_as_module
 import scimport
 from scimport.codes import Code
 from scimport.errors import ConfigError, ScimportError, UsageError
+from scimport.flows.confirm import confirm
 from scimport.flows.provision import provision
 from scimport.model import Problem
 from scimport.project import Pipeline, Project
 
 PROCESSES = 4
 """Runs at the same time, each a process."""
+
+LOOK_EVERY = timedelta(minutes=30)
+"""Between two looks at a pipeline's log, beside those that follow each load: later cycles change outcomes."""
 
 # A second run of a pipeline would find it locked; it is not even begun.
 _ONE_AT_A_TIME = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW)
@@ -98,7 +102,7 @@ def deploy_pipelines(project: Project, *, pool: str) -> list[str]:
         deployment.work_pool_name = pool
         deployment.storage = LocalStorage(str(project.root))
         deployment.apply()
-    return [deployment.name for deployment in deployments]
+    return _names(deployments)
 
 
 class _Runner(Runner):
@@ -112,33 +116,44 @@ async def _serve(deployments: list[RunnerDeployment], on_ready: Callable[[list[s
     runner = _Runner(name="scimport", pause_on_shutdown=False, limit=PROCESSES)
     for deployment in deployments:
         await runner.aadd_deployment(deployment)
-    on_ready([deployment.name for deployment in deployments])
+    on_ready(_names(deployments))
     signal.signal(signal.SIGINT, runner.handle_sigterm)
     await runner.start()
 
 
+def _names(deployments: list[RunnerDeployment]) -> list[str]:
+    """Each pipeline has two deployments, and is named once."""
+    return list(dict.fromkeys(deployment.name for deployment in deployments))
+
+
 def _deployments(project: Project) -> list[RunnerDeployment]:
-    pipelines = [_of_pipeline(project, project.pipeline(name)) for name in project.pipeline_names]
+    pipelines = [
+        one for name in project.pipeline_names for one in _of_pipeline(project, project.pipeline(name))
+    ]
     files = sorted((project.root / "pipelines").glob("*.py"))
     for file in files:
         _check_name(file)
     return [*pipelines, *(deployment for file in files for deployment in _of_file(project, file))]
 
 
-def _of_pipeline(project: Project, pipeline: Pipeline) -> RunnerDeployment:
-    return RunnerDeployment.from_flow(
-        provision,
-        name=pipeline.name,
-        description=pipeline.config.description,
-        parameters={"pipeline": pipeline.name, "project": str(project.root)},
-        schedule=_schedule(pipeline),
-        tags=[_tag(project)],
-        version=scimport.__version__,
-        version_type=VersionType.SIMPLE,
-        concurrency_limit=_ONE_AT_A_TIME,
-        # By module: who runs it has scimport installed, and needs no copy of its files.
-        entrypoint_type=EntrypointType.MODULE_PATH,
-    )
+def _of_pipeline(project: Project, pipeline: Pipeline) -> Iterator[RunnerDeployment]:
+    """A pipeline's load, and the look at what became of it."""
+    loads = (provision, pipeline.config.description, _schedule(pipeline), _ONE_AT_A_TIME)
+    looks = (confirm, confirm.description, Interval(LOOK_EVERY, anchor_date=_ANCHOR), None)
+    for flow, description, schedule, limit in (loads, looks):
+        yield RunnerDeployment.from_flow(
+            flow,
+            name=pipeline.name,
+            description=description,
+            parameters={"pipeline": pipeline.name, "project": str(project.root)},
+            schedule=schedule,
+            tags=[_tag(project)],
+            version=scimport.__version__,
+            version_type=VersionType.SIMPLE,
+            concurrency_limit=limit,
+            # By module: who runs it has scimport installed, and needs no copy of its files.
+            entrypoint_type=EntrypointType.MODULE_PATH,
+        )
 
 
 def _schedule(pipeline: Pipeline) -> Schedule | None:

@@ -6,11 +6,9 @@ say. A task is a part or a stage, never a record: each costs the server some ten
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Annotated, TypeVar, cast
 
 from prefect import flow, task
@@ -20,12 +18,15 @@ from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
 from pydantic import Field
 
-from scimport.errors import ScimportError
 from scimport.flows.artifacts import Artifacts
+from scimport.flows.confirm import schedule_confirm
+from scimport.flows.outcome import clean, log, project_of, words
 from scimport.model import RunSummary
 from scimport.plan import Selection
-from scimport.project import Project, find_project, open_project
+from scimport.project import Project
 from scimport.stages import PipelineRun, Progress
+from scimport.state.outcomes import OutcomeCounts
+from scimport.verdict import shortcomings
 
 T = TypeVar("T")
 
@@ -58,30 +59,44 @@ def provision(
     full: Annotated[bool, Field(description="Send everybody, changed or not.")] = False,
     limit: Annotated[int | None, Field(description="Send this many people at most.", ge=0)] = None,
     keys: Annotated[list[str] | None, Field(description="Consider these keys alone.")] = None,
+    queue_anyway: Annotated[
+        bool, Field(description="Send to a paused job too: people wait there until it starts.")
+    ] = False,
 ) -> RunSummary:
     """Load one pipeline: extract, map, plan what changed, deliver it."""
     who = caller.get(Caller())
     try:
         selection = Selection(full=full, limit=limit, keys=frozenset(keys or ()))
-        who.summary = _load(_project(project), pipeline, selection, who)
+        who.summary = _load(project_of(project), pipeline, selection, who, queue_anyway=queue_anyway)
     except Exception as error:  # noqa: BLE001 - handed on, in a form that is fit for Prefect's database
         who.error = error
-        _log(error)
+        log(error)
         # The call of the flow raises what is in the state.
-        return cast("RunSummary", Failed(message=_words(error), data=_clean(error)))
+        return cast("RunSummary", Failed(message=words(error), data=clean(error)))
     plan, delivery = who.summary.plan, who.summary.delivery
-    words = f"{delivery.accepted} accepted, {delivery.rejected} rejected, {plan.invalid} invalid"
-    return cast("RunSummary", Completed(message=words, data=who.summary))
+    said = f"{delivery.accepted} accepted, {delivery.rejected} rejected, {plan.invalid} invalid"
+    config = project_of(project).pipeline(pipeline).config
+    name = "Degraded" if shortcomings(config, OutcomeCounts(), who.summary) else None
+    return cast("RunSummary", Completed(name=name, message=said, data=who.summary))
 
 
-def _load(project: Project, pipeline: str, selection: Selection, who: Caller) -> RunSummary:
+def _load(
+    project: Project, pipeline: str, selection: Selection, who: Caller, *, queue_anyway: bool
+) -> RunSummary:
     artifacts = Artifacts(pipeline)
 
     def progress(now: Progress) -> None:
         artifacts.progress(now)
         who.on_progress(now)
 
-    with PipelineRun(project, pipeline, selection, show_values=who.show_values, on_progress=progress) as run:
+    with PipelineRun(
+        project,
+        pipeline,
+        selection,
+        show_values=who.show_values,
+        on_progress=progress,
+        queue_anyway=queue_anyway,
+    ) as run:
         try:
             if run.unfinished():
                 _stage("resume", run.finish_interrupted)
@@ -92,6 +107,10 @@ def _load(project: Project, pipeline: str, selection: Selection, who: Caller) ->
             _stage("deliver", run.deliver)
         finally:
             artifacts.result(run)
+    for note in run.summary.notes:
+        get_run_logger().warning("%s: %s %s", note.code, note.message, note.hint)
+    if run.summary.delivery.accepted:
+        schedule_confirm(pipeline)
     return run.summary
 
 
@@ -106,43 +125,10 @@ def _stage(name: str, work: Callable[[], T], run_name: str = "") -> T:
             results.append(work())
         except Exception as error:  # noqa: BLE001 - as above
             errors.append(error)
-            return Failed(message=_words(error))
+            return Failed(message=words(error))
         return None
 
     stage()
     if errors:
         raise errors[0]
     return results[0]
-
-
-def _words(error: Exception) -> str:
-    """What Prefect is told of an error.
-
-    An exception that Prefect catches itself is logged with all that led to it, and pickled: values of people
-    would be in its database and its storage.
-    """
-    return str(error) if isinstance(error, ScimportError) else f"unexpected {type(error).__name__}"
-
-
-def _clean(error: Exception) -> Exception:
-    """The error that a Python flow sees, and Prefect after it: without what led to it, values and keys."""
-    if isinstance(error, ScimportError):
-        return type(error)([replace(problem, value="", key="", keys=()) for problem in error.problems])
-    return RuntimeError(_words(error))
-
-
-def _log(error: Exception) -> None:
-    logger = get_run_logger()
-    if isinstance(error, ScimportError):
-        for problem in error.problems:
-            about = " ".join(filter(None, (problem.place, problem.field)))
-            words = f"{problem.code}: {problem.message} {problem.hint}".rstrip()
-            logger.error("%s", f"{about}: {words}" if about else words)
-    else:
-        # Where it happened, without the error's own words: they may quote a value.
-        frames = "".join(traceback.format_tb(error.__traceback__))
-        logger.error("%s\n%s", _words(error), frames)
-
-
-def _project(folder: str | None) -> Project:
-    return find_project(Path.cwd()) if folder is None else open_project(Path(folder))

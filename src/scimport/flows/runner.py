@@ -45,6 +45,7 @@ def _run(
     selection: Selection,
     *,
     show_values: bool = False,
+    queue_anyway: bool = False,
     on_progress: Callable[[Progress], None] = lambda _: None,
 ) -> RunSummary:
     # Prefect reads its settings when it is imported: only now are they there.
@@ -59,6 +60,7 @@ def _run(
             full=selection.full,
             limit=selection.limit,
             keys=sorted(selection.keys) or None,
+            queue_anyway=queue_anyway,
         )
     except KeyboardInterrupt:
         hint = f"Go on with `scimport run {name}`: it finishes first what was staged."

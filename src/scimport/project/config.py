@@ -285,6 +285,10 @@ class PipelineConfig(Config):
         default=5400.0,
         description="How long after its delivery a person may stay out of the provisioning log: 90m, 2h.",
     )
+    max_rejected: Count = Field(
+        default=0,
+        description="People of a run whom the endpoint may reject before it counts as degraded, exit 4.",
+    )
     max_attempts: Annotated[Count, Field(ge=1)] = Field(
         default=3,
         description="How often somebody who does not arrive is sent unchanged, counting the first time.",

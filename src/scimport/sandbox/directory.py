@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
 import orjson
 
-from scimport.sandbox.attributes import EntryError, Target
+from scimport.sandbox.attributes import COLUMNS, Target
 from scimport.sandbox.bulk import User
 
 
@@ -43,7 +43,7 @@ class Directory:
         self._app = app
         self._target = target
         self._people: dict[str, Person] = {}
-        self._ambiguous: set[str] = set()
+        self._matches: dict[str, list[Person]] = {}
         self._known: set[str] = set()
         self._links: dict[str, tuple[int, bytes]] = {}
         self._references: dict[str, Person] = {}
@@ -63,30 +63,39 @@ class Directory:
         )
         self._people = {row[0]: _person(row) for row in linked}
         self._known = set(self._people)
-        if fresh := wanted - self._known:
-            self._match(fresh)
+        if fresh := {source.casefold() for source in wanted - self._known}:
+            self._matches = {source: [] for source in fresh}
+            rows = self._connection.execute(
+                "SELECT match, id, guid, attributes FROM user"  # noqa: S608 - marks
+                f" WHERE directory = ? AND match IN ({_marks(fresh)})",
+                (self._target.template, *fresh),
+            )
+            for row in rows:
+                self._matches[row[0]].append(_person(row))
 
-    def _match(self, sources: Collection[str]) -> None:
-        """Match people who have no link yet."""
-        rows = self._connection.execute(
-            "SELECT match, id, guid, attributes FROM user"  # noqa: S608 - marks
-            f" WHERE directory = ? AND match IN ({_marks(sources)})",
-            (self._target.template, *sources),
-        )
-        for row in rows:
-            if row[0] in self._people:
-                self._ambiguous.add(row[0])
-            self._people[row[0]] = _person(row)
-
-    def find(self, source: str) -> Person | None:
-        """The user who is a loaded person.
-
-        Raises:
-            EntryError: when several users have the matching value.
-        """
-        if source in self._ambiguous:
-            raise EntryError("DuplicateTargetEntries", "More than one entry of the target system matches.")
+    def linked_person(self, source: str) -> Person | None:
+        """The user whom this app has linked to a loaded person."""
         return self._people.get(source)
+
+    def find(self, attribute: str, value: str) -> list[Person]:
+        """The users who have a value, without regard to case; of many the first two."""
+        column = self._target.columns.get(attribute)
+        if column == "match" and value.casefold() in self._matches:
+            return self._matches[value.casefold()]
+        where, parameters = self._where(attribute, value)
+        rows = self._connection.execute(
+            f"SELECT '', id, guid, attributes FROM user WHERE {where} LIMIT 2",  # noqa: S608 - own words
+            parameters,
+        )
+        return [_person(row) for row in rows]
+
+    def _where(self, attribute: str, value: str) -> tuple[str, tuple[str, ...]]:
+        """The condition for users who have a value; an attribute without a column is looked for in all."""
+        column = self._target.columns.get(attribute)
+        if column:
+            return f"directory = ? AND {column} = ?", (self._target.template, value.casefold())
+        path = f'$."{attribute}"'
+        return "directory = ? AND lower(attributes ->> ?) = ?", (self._target.template, path, value.lower())
 
     def resolve(self, source: str) -> Person | None:
         """The user whom this app has provisioned for a person, loaded or not: what references point to."""
@@ -104,53 +113,38 @@ class Directory:
         self._references[source] = person = _person(row)
         return person
 
-    def is_taken(self, column: str, value: str, person: Person | None = None) -> bool:
-        """Whether another user has a unique name; ``column`` is one of ``Target.names``."""
+    def is_taken(self, attribute: str, value: str, person: Person | None = None) -> bool:
+        """Whether another user has a value."""
+        where, parameters = self._where(attribute, value)
         row = self._connection.execute(
-            f"SELECT 1 FROM user WHERE directory = ? AND {column} = ? AND id <> ?",  # noqa: S608 - one of three constants
-            (self._target.template, value.casefold(), person.id if person else 0),
+            f"SELECT 1 FROM user WHERE {where} AND id <> ?",  # noqa: S608 - own words
+            (*parameters, person.id if person else 0),
         ).fetchone()
         return row is not None
 
-    def add(self, source: str, attributes: dict[str, Any], at: int) -> Person:
+    def add(self, attributes: dict[str, Any], at: int) -> Person:
         """Create a user."""
-        guid = str(uuid4())
-        names = self._names(attributes)
+        guid, names = str(uuid4()), self._names(attributes)
         row = self._connection.execute(
-            "INSERT INTO user (directory, guid, match, upn, account, dn, created, modified, attributes)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                self._target.template,
-                guid,
-                source,
-                names.get("upn"),
-                names.get("account"),
-                names.get("dn"),
-                at,
-                at,
-                orjson.dumps(attributes),
-            ),
+            f"INSERT INTO user (directory, guid, {', '.join(COLUMNS)}, created, modified, attributes)"  # noqa: S608 - own words
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (self._target.template, guid, *names, at, at, orjson.dumps(attributes)),
         ).lastrowid
-        self._people[source] = person = Person(row or 0, guid, attributes)
+        person = Person(row or 0, guid, attributes)
+        if (match := names[0] or "") in self._matches:
+            self._matches[match].append(person)
         return person
 
     def update(self, person: Person, at: int) -> None:
         """Write the changed attributes of a user."""
-        names = self._names(person.attributes)
         self._connection.execute(
-            "UPDATE user SET upn = ?, account = ?, dn = ?, modified = ?, attributes = ? WHERE id = ?",
-            (
-                names.get("upn"),
-                names.get("account"),
-                names.get("dn"),
-                at,
-                orjson.dumps(person.attributes),
-                person.id,
-            ),
+            f"UPDATE user SET {' = ?, '.join(COLUMNS)} = ?, modified = ?, attributes = ? WHERE id = ?",  # noqa: S608 - own words
+            (*self._names(person.attributes), at, orjson.dumps(person.attributes), person.id),
         )
 
     def link(self, source: str, person: Person, user: User) -> None:
         """Remember which user a person is, and what was received last."""
+        self._people[source] = person
         self._links[source] = (person.id, orjson.dumps(user))
 
     def close(self) -> None:
@@ -161,13 +155,14 @@ class Directory:
             ((self._app, source, user, body) for source, (user, body) in self._links.items()),
         )
 
-    def _names(self, attributes: dict[str, Any]) -> dict[str, str]:
-        """The values that must be unique, by column."""
-        return {
-            column: attributes[name].casefold()
-            for column, name in self._target.names
+    def _names(self, attributes: Mapping[str, Any]) -> tuple[str | None, ...]:
+        """The values of the columns, without regard to case."""
+        values = {
+            column: str(attributes[name]).casefold()
+            for name, column in self._target.columns.items()
             if attributes.get(name) is not None
         }
+        return tuple(values.get(column) for column in COLUMNS)
 
 
 def _marks(values: Collection[str]) -> str:

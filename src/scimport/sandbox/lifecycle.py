@@ -97,6 +97,9 @@ def restart(
     if not {"ConnectorDataStore", "Full"}.isdisjoint(scope):
         connection.execute("DELETE FROM link WHERE app = ?", (app.id,))
         connection.execute("UPDATE app SET linked = 0 WHERE id = ?", (app.id,))
+    if not {"Escrows", "Full"}.isdisjoint(scope):
+        connection.execute("DELETE FROM escrow WHERE app = ?", (app.id,))
+        connection.execute("UPDATE app SET failing = 0, failing_references = 0 WHERE id = ?", (app.id,))
     if "ForceDeletes" in scope:
         connection.execute("UPDATE app SET deletes_allowed = 1 WHERE id = ?", (app.id,))
     if not {"QuarantineState", "Full", "ForceDeletes"}.isdisjoint(scope):

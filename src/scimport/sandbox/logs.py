@@ -79,6 +79,8 @@ def _facts(entry: Entry, milliseconds: int) -> dict[str, Any]:
         "guid": entry.guid,
         "changes": entry.changes,
         "unresolved": entry.unresolved,
+        "scope": entry.scope,
+        "out": entry.out,
         "ms": milliseconds,
     }
 

@@ -16,10 +16,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from scimport.sandbox import apps, clock, filters, job_settings, lifecycle, principals, schemas
+from scimport.sandbox import apps, clock, filters, job_settings, lifecycle, principals, processing, schemas
 from scimport.sandbox.apps import App
 from scimport.sandbox.attributes import TARGETS
 from scimport.sandbox.graph import GraphError, Reason, invalid
+from scimport.sandbox.mappings import MappingError
 from scimport.sandbox.principals import Principal
 from scimport.sandbox.settings import Settings
 from scimport.sandbox.tenant import READ_JOB, WRITE_JOB, Tenant
@@ -438,7 +439,12 @@ async def put_schema(request: Request) -> Response:
     schema = await json_body(request)
     schemas.check(schema)
     with _about(request, WRITE_JOB) as work:
-        apps.replace_schema(work.connection, _job(work, request), schema)
+        job = _job(work, request)
+        try:
+            processing.check_schema(schema, job.target, work.settings)
+        except MappingError as error:
+            raise invalid(str(error)) from error
+        apps.replace_schema(work.connection, job, schema)
     return _done()
 
 

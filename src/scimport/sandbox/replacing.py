@@ -46,6 +46,8 @@ def compile_pattern(pattern: str) -> regex.Pattern[str]:
         raise ValueError(str(error)) from error
 
 
+# Several mappings of a person often begin with the same replacement.
+@lru_cache(maxsize=256)
 def replace_matches(source: str, pattern: str, replacement: str) -> str:
     """Replaces what matches; ``${name}``, ``$1`` and the like in the replacement stand for parts of it.
 
@@ -64,6 +66,7 @@ def replace_matches(source: str, pattern: str, replacement: str) -> str:
         raise _too_long() from None
 
 
+@lru_cache(maxsize=256)
 def replace_group(source: str, pattern: str, group: str, replacement: str) -> str:
     """Replaces what a named group matched, and leaves the rest of each match.
 

@@ -28,7 +28,11 @@ TEMPLATES: Final[Mapping[str, str]] = {"entra-id": "API2AAD", "on-premises-ad": 
 
 _ADDRESS = 'addresses[type eq "work"]'
 _LOCAL_PART = 'Replace([userName], , "(?<Suffix>@(.)*)", "Suffix", "", , )'
-_ACCOUNT = f"StripSpaces({_LOCAL_PART})"
+# What sAMAccountName cannot hold goes.
+_ACCOUNT = (
+    f'Replace(NormalizeDiacritics({_LOCAL_PART}), , "[\\"/\\\\\\\\\\\\[\\\\]:;|=,+*?<>@\\\\s]", , "", , )'
+)
+_COMMON = "Left(NormalizeDiacritics([displayName]), 40)"
 _NAMES_TRIED = range(2, 10)
 
 # Target attribute, expression, what else the mapping says.
@@ -37,9 +41,10 @@ _MATCH: Final = {"matchingPriority": 1}
 _ON_CREATE: Final = {"flowType": "ObjectAddOnly"}
 
 
-def _unique(first: str, other: str) -> str:
-    """The first name that nobody has: the plain one, then with 2, 3 and so on in the place of the ``#``."""
-    return f"SelectUniqueValue({', '.join([first, *(other.replace('#', str(n)) for n in _NAMES_TRIED)])})"
+def _unique(first: str, other: str, last: str) -> str:
+    """The first name that nobody has: the plain one, with 2, 3 and so on for the ``#``, at last their own."""
+    numbered = (other.replace("#", str(number)) for number in _NAMES_TRIED)
+    return f"SelectUniqueValue({', '.join([first, *numbered, last])})"
 
 
 _ENTRA: Final[tuple[_Row, ...]] = (
@@ -68,7 +73,11 @@ def _ad(domain: str) -> tuple[_Row, ...]:
     return (
         ("employeeID", "[externalId]", _MATCH),
         ("accountDisabled", "Not([active])", {}),
-        ("cn", _unique("[displayName]", 'Join(" ", [displayName], "#")'), _ON_CREATE),
+        (
+            "cn",
+            _unique(_COMMON, f'Join(" ", {_COMMON}, "#")', f'Join(" ", {_COMMON}, [externalId])'),
+            _ON_CREATE,
+        ),
         ("co", f"[{_ADDRESS}.country]", {}),
         ("company", f"[{ENTERPRISE}:organization]", {}),
         ("department", f"[{ENTERPRISE}:department]", {}),
@@ -83,7 +92,11 @@ def _ad(domain: str) -> tuple[_Row, ...]:
         ("preferredLanguage", "[preferredLanguage]", {}),
         (
             "sAMAccountName",
-            _unique(f"Mid({_ACCOUNT}, 1, 20)", f'Join("", Mid({_ACCOUNT}, 1, 19), "#")'),
+            _unique(
+                f"Left({_ACCOUNT}, 20)",
+                f'Append(Left({_ACCOUNT}, 19), "#")',
+                f'Left(Join("-", [externalId], {_ACCOUNT}), 20)',
+            ),
             _ON_CREATE,
         ),
         ("sn", "[name.familyName]", {}),
@@ -94,7 +107,9 @@ def _ad(domain: str) -> tuple[_Row, ...]:
         (
             "userPrincipalName",
             _unique(
-                f'Join("@", {_ACCOUNT}, "{domain}")', f'Join("@", Join("", {_ACCOUNT}, "#"), "{domain}")'
+                f'Join("@", {_ACCOUNT}, "{domain}")',
+                f'Join("@", Append({_ACCOUNT}, "#"), "{domain}")',
+                f'Join("@", Join("-", {_ACCOUNT}, [externalId]), "{domain}")',
             ),
             _ON_CREATE,
         ),

@@ -97,10 +97,26 @@ class Settings(BaseModel):
     """Whether both gates of *Flow null values* are open, for every attribute that is no key."""
     empty_strings: Literal["fail", "ignore"] = "fail"
     """What an empty string does in AD while ``flow_nulls`` is off."""
+    null_condition: Literal["fail", "false"] = "fail"
+    """Whether a condition of ``IIF`` on an attribute that is null or empty fails the entry, or is false."""
+    function_error: str = "InternalError"
+    """``errorCode`` of an entry for which a function of a mapping fails (not documented)."""
+    typed_values: tuple[str, ...] = ("work", "mobile", "fax")
+    """Types of addresses, emails and phone numbers that are read; the documents say ``work`` only."""
     omitted_active: Literal["keep", "disable"] = "keep"
     """A user without ``active`` is enabled when created and else kept, or is disabled (not documented)."""
     repeated_external_id: Literal["process", "fail"] = "process"
     """What a second operation for one person in a request does (not documented)."""
+    delete_seconds: Seconds = 2400.0
+    """Time in which disables count towards the threshold of accidental deletions: one cycle of 40 minutes."""
+    escrow_minimum: Count = 5000
+    """Failing people from which on the next three are looked at."""
+    escrow_share: Annotated[float, Field(ge=0, le=1)] = 0.4
+    """Share of all people that may fail before the job is put into quarantine."""
+    escrow_base: Count = 40_000
+    """Failing people, not counting references, before the job is put into quarantine."""
+    escrow_total: Count = 60_000
+    """Failing people, references among them, before the job is put into quarantine."""
 
     # Provisioning log
     log_lag: Seconds = 0.0
@@ -114,12 +130,14 @@ class Settings(BaseModel):
     # Directories
     default_domain: str = "sandbox.example"
     """The tenant's default verified domain, which ends every user principal name in Entra ID."""
+    verified_domains: tuple[str, ...] = ()
+    """Other domains that a user principal name may have."""
     ad_domain: str = "ad.sandbox.example"
     """The domain of Active Directory, which the agent has registered."""
     default_ou: str = "OU=People,DC=ad,DC=sandbox,DC=example"
     """Distinguished name of the container for new users in Active Directory."""
     number_names: bool = True
-    """Whether a name taken in AD gets a number, as with SelectUniqueValue, or the entry fails."""
+    """Whether ``SelectUniqueValue`` tries all its values, or the entry fails when the first is taken."""
 
     # Time
     clock_offset: float = 0.0

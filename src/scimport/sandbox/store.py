@@ -27,6 +27,8 @@ CREATE TABLE app (
     steady_first INTEGER, steady_last INTEGER,
     last_execution BLOB, last_success BLOB, last_export BLOB,
     quarantine TEXT, schema BLOB, settings BLOB, deletes_allowed INTEGER NOT NULL DEFAULT 0,
+    disables INTEGER NOT NULL DEFAULT 0, disables_since INTEGER NOT NULL DEFAULT 0,
+    failing INTEGER NOT NULL DEFAULT 0, failing_references INTEGER NOT NULL DEFAULT 0,
     deleted INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX app_principal ON app (principal);
@@ -55,12 +57,17 @@ CREATE TABLE queue (
 CREATE INDEX queue_due ON queue (app, due);
 CREATE TABLE user (
     id INTEGER PRIMARY KEY, directory TEXT NOT NULL, guid TEXT NOT NULL, match TEXT, upn TEXT,
-    account TEXT, dn TEXT, created INTEGER NOT NULL, modified INTEGER NOT NULL, attributes BLOB NOT NULL
+    account TEXT, dn TEXT, cn TEXT, created INTEGER NOT NULL, modified INTEGER NOT NULL,
+    attributes BLOB NOT NULL
 );
 CREATE INDEX user_match ON user (directory, match);
 CREATE INDEX user_upn ON user (directory, upn);
 CREATE INDEX user_account ON user (directory, account) WHERE account IS NOT NULL;
 CREATE INDEX user_dn ON user (directory, dn) WHERE dn IS NOT NULL;
+CREATE INDEX user_cn ON user (directory, cn) WHERE cn IS NOT NULL;
+CREATE TABLE escrow (
+    app INTEGER NOT NULL, source TEXT NOT NULL, reference INTEGER NOT NULL, PRIMARY KEY (app, source)
+) WITHOUT ROWID;
 CREATE TABLE link (
     id INTEGER PRIMARY KEY, app INTEGER NOT NULL, source TEXT NOT NULL, user INTEGER NOT NULL,
     body BLOB NOT NULL, UNIQUE (app, source)

@@ -93,7 +93,9 @@ def _steps(row: sqlite3.Row, facts: dict[str, Any], directory: str) -> Sequence[
     steps.append(_skip(facts, directory) if skipped else _match(row["action"], facts, directory))
     if facts["unresolved"]:
         steps.append(_reference(facts))
-    if not skipped:
+    if row["action"] == "stageddelete":
+        steps.append(_stage(facts, directory))
+    elif not skipped:
         steps.append(_export(row, source, verb, directory))
     return steps
 
@@ -134,9 +136,12 @@ def _scoping(facts: dict[str, Any]) -> dict[str, Any]:
     return _step(
         "EntrySynchronizationScoping",
         "scoping",
-        "success",
+        "skipped" if facts["out"] else "success",
         "Determine if User in scope by evaluating against each scoping filter",
-        {"Active in the source system": facts["active"], "ScopeEvaluationResult": "{}"},
+        {
+            "Active in the source system": facts["active"],
+            "ScopeEvaluationResult": orjson.dumps(facts["scope"]).decode(),
+        },
     )
 
 
@@ -145,6 +150,7 @@ def _match(action: str, facts: dict[str, Any], directory: str) -> dict[str, Any]
     why = {
         "create": "created in {0} (active and assigned in API, but no matching User was found)",
         "disable": "disabled in {0} (not active in API)",
+        "stageddelete": "disabled in {0} (not active in API), once deletes are allowed",
     }.get(action, "updated in {0} (active and assigned in API, and a matching User was found)")
     return _step(
         f"EntrySynchronization{facts['imported']}",
@@ -155,7 +161,26 @@ def _match(action: str, facts: dict[str, Any], directory: str) -> dict[str, Any]
     )
 
 
+def _stage(facts: dict[str, Any], directory: str) -> dict[str, Any]:
+    """The threshold of accidental deletions was met (``accidental-deletions``)."""
+    return _step(
+        "StagedDelete",
+        "export",
+        "skipped",
+        f"User '{facts['source']}' was not disabled in {directory}: too many deletes in one cycle",
+        {"ReportableIdentifier": facts["source"]},
+    )
+
+
 def _skip(facts: dict[str, Any], directory: str) -> dict[str, Any]:
+    if facts["out"]:
+        return _step(
+            "EntrySynchronizationSkip",
+            "matching",
+            "skipped",
+            f"User '{facts['source']}' is out of scope and will be skipped",
+            {"SkipReason": "NotEffectivelyEntitled"},
+        )
     return _step(
         "EntrySynchronizationSkip",
         "matching",

@@ -14,7 +14,7 @@ from uuid import uuid4
 import orjson
 from pydantic import ValidationError
 
-from scimport.sandbox import apps, calls, clock, engine, lifecycle, logs, principals, tokens
+from scimport.sandbox import apps, calls, clock, lifecycle, logs, principals, processing, tokens
 from scimport.sandbox.apps import App
 from scimport.sandbox.bulk import User, read_users
 from scimport.sandbox.calls import Arrival
@@ -137,7 +137,10 @@ class Tenant:
             GraphError: 400 or 409.
         """
         with self.store.transaction() as connection:
-            return apps.create(connection, self.id, name, target, self.settings, self.now())
+            app = apps.create(connection, self.id, name, target, self.settings, self.now())
+            # The first upload need not wait for it.
+            processing.mapping_of(connection, app, self.settings)
+            return app
 
     def authorize(self, authorization: str, permissions: tuple[str, ...], principal: str = "") -> str:
         """Let a request pass that may do something.
@@ -298,7 +301,7 @@ class Tenant:
         cycle, ends = (
             (app.cycle, app.cycle_ends) if same_cycle else (str(uuid4()), _cycle_end(at + 1, settings))
         )
-        work = engine.process(connection, app.id, app.target, users, settings, at)
+        work = processing.process(connection, app, users, settings, at)
         logs.write(connection, app.id, cycle, work, settings, at)
         apps.record(connection, app, work, cycle, ends, at)
 

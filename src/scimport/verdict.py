@@ -1,0 +1,30 @@
+"""Whether what a run has come to is good enough: the one place that says what makes it degraded (exit 4)."""
+
+from __future__ import annotations
+
+from scimport.model import RunSummary
+from scimport.project.config import PipelineConfig
+from scimport.state.outcomes import OutcomeCounts
+
+DEGRADED = 4
+"""Exit code of a command that has done its work, while something of it needs somebody."""
+
+
+def shortcomings(
+    config: PipelineConfig, outcomes: OutcomeCounts, summary: RunSummary | None = None
+) -> tuple[str, ...]:
+    """What is wrong with a run that has ended, or with the people of a pipeline; nothing for a good one.
+
+    Args:
+        config: The pipeline, which says how many may be rejected.
+        outcomes: What became of the people.
+        summary: The run; left out for the people of a pipeline.
+    """
+    refused = summary.delivery.rejected if summary else 0
+    rejected = refused + outcomes.rejected
+    found = {
+        "invalid": summary.plan.invalid if summary else 0,
+        "rejected": rejected if rejected > config.max_rejected else 0,
+        "unconfirmed": outcomes.unconfirmed,
+    }
+    return tuple(f"{count:,} {what}" for what, count in found.items() if count)
