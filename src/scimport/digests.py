@@ -35,6 +35,12 @@ def digest_user(body: bytes, key: bytes = b"") -> bytes:
     return blake2b(body, digest_size=DIGEST_SIZE, key=key).digest()
 
 
+def digest_name(user_name: str, key: bytes = b"") -> int:
+    """Digest of a ``userName``, in which case does not count (RFC 7643 section 4.1.1): 64 bits, not 0."""
+    digest = blake2b(user_name.casefold().encode(), digest_size=8, key=key).digest()
+    return int.from_bytes(digest, signed=True) or 1
+
+
 def _plain(value: Any) -> str:
     # Decimal, bytes, intervals ...: the type is part of it, since 1 and "1" may map differently.
     return f"{type(value).__name__}:{value!r}"

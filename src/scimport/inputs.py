@@ -42,6 +42,7 @@ def opened(project: Project, pipeline: Pipeline, now: datetime) -> Iterator[Inpu
             duplicates=config.duplicates,
             extent=config.extent,
             leavers=pipeline.config.leavers,
+            unresolved_manager=pipeline.config.unresolved_manager,
             warnings=source.warnings,
         )
 

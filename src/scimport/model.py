@@ -113,6 +113,8 @@ class Change(NamedTuple):
         row_digest: Digest of the row under its mapping; empty when the row must be mapped to compare.
         user_digest: Digest of ``body``; empty as long as there is nothing to compare it with.
         body: The SCIM user as JSON (RFC 7643), UTF-8; empty for an invalid record.
+        name_digest: Digest of the user's ``userName``; 0 for none.
+        manager: ``externalId`` of the manager whom the record names; empty for none.
     """
 
     key: str
@@ -124,6 +126,8 @@ class Change(NamedTuple):
     row_digest: bytes = b""
     user_digest: bytes = b""
     body: bytes = b""
+    name_digest: int = 0
+    manager: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +145,7 @@ class PlanCounts:
         leavers: People who become inactive, or are no longer in the source.
         to_send: People who will be sent.
         held_back: People left for the next run by a limit.
+        unresolved_managers: People whose manager is not known, sent without or refused.
     """
 
     read: int = 0
@@ -153,6 +158,7 @@ class PlanCounts:
     leavers: int = 0
     to_send: int = 0
     held_back: int = 0
+    unresolved_managers: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,13 +27,12 @@ from typing import Any, Self
 
 from scimport.apps.app import App
 from scimport.apps.delivery import deliver
-from scimport.apps.outbox import Operation
 from scimport.codes import Code
 from scimport.connection import checked_endpoint, connected
 from scimport.errors import DeliveryError, Interrupted, ScimportError
 from scimport.files import write_problems, write_requests
 from scimport.inputs import opened
-from scimport.model import DeliveryCounts, PlanCounts, Problem, RunSummary, Status
+from scimport.model import DeliveryCounts, PlanCounts, Problem, RunSummary
 from scimport.plan import Input, PlanBuilder, Selection
 from scimport.plan.guards import stops
 from scimport.preflight import check_job
@@ -43,6 +42,7 @@ from scimport.state import locks, open_state, runs
 from scimport.state.outbox import Limits, StateOutbox
 from scimport.state.people import People
 from scimport.state.plans import Plans, PlanState, find_plan
+from scimport.state.queue import Queue
 
 PART = 50_000
 """Records of a part: what is extracted and mapped between two looks at the clock, or in one task."""
@@ -234,9 +234,9 @@ class PipelineRun:
             How many were written: ``request-00001.json`` and so on.
         """
         with self._database.read() as connection:
-            changes = self._plans.changes(connection, self.summary.plan_id)
-            planned = (one for one in changes if one["status"] == Status.PLANNED)
-            return write_requests(folder, (Operation(one["id"], one["key"], one["body"]) for one in planned))
+            queue = Queue(self._database.vault, self.pipeline.name, self.summary.plan_id)
+            pages = queue.pages(connection)
+            return write_requests(folder, (one for page in pages for one in page.operations))
 
     def _check_job(self, app: App) -> None:
         with self._database.read() as connection:

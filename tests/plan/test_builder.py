@@ -7,7 +7,7 @@ import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.plan.conftest import Workshop
+from tests.plan.conftest import MAPPING, Workshop
 
 from scimport.errors import SourceError
 from scimport.model import PlanCounts
@@ -229,6 +229,8 @@ def test_whatever_comes_the_counts_add_up_and_the_state_follows_the_file(
     workshop: Workshop, days: list[list[tuple[str, str, str]]], size: int
 ) -> None:
     builder.SLICE = size
+    # People of a name are no mistake here.
+    workshop.mapping(MAPPING.replace("{{ name | lower }}", "{{ id }}"))
     try:
         for rows in days:
             text = io.StringIO()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from sqlalchemy import select, update
@@ -13,6 +14,7 @@ from scimport.state import Database
 from scimport.state.outbox import Limits, StateOutbox
 from scimport.state.people import Known, People, Person
 from scimport.state.plans import Plans
+from scimport.state.queue import Queue
 from scimport.state.schema import delivery
 
 
@@ -47,6 +49,42 @@ def test_everybody_is_claimed_once_in_order(database: Database) -> None:
     assert outbox.tally().remaining == 1203
 
 
+def _in_waves(database: Database, *waves: list[str]) -> StateOutbox:
+    keys = [key for wave in waves for key in wave]
+    plan = _planned(database, keys)
+    with database.write() as connection:
+        ids = {row["key"]: row["id"] for row in Plans(database, "employees").changes(connection, plan)}
+        queue = Queue(database.vault, "employees", plan)
+        queue.keep(connection, [[ids[key] for key in wave] for wave in waves])
+    return StateOutbox(database, "employees", plan, Limits("t"))
+
+
+def test_a_later_wave_waits_until_the_ones_before_are_settled(database: Database) -> None:
+    outbox = _in_waves(database, ["d", "c"], ["b", "a"])
+    first, second = outbox.claim(1), outbox.claim(1)
+    assert [one.key for one in (*first, *second)] == ["d", "c"]
+    with ThreadPoolExecutor(1) as pool:
+        late = pool.submit(outbox.claim, 2)
+        sent = outbox.begin(first)
+        assert isinstance(sent, Delivery)
+        outbox.finish(sent, http_status=202, result=DeliveryResult.ACCEPTED)
+        assert not late.done()
+        outbox.reject(second[0], message="no")
+        assert [one.key for one in late.result(timeout=60)] == ["b", "a"]
+
+
+def test_a_request_holds_several_waves_unless_others_have_people_of_the_first(database: Database) -> None:
+    outbox = _in_waves(database, ["d"], ["b", "a"], ["c"])
+    together = outbox.claim(3)
+    assert [one.key for one in together] == ["d", "b", "a"]
+    with ThreadPoolExecutor(1) as pool:
+        late = pool.submit(outbox.claim, 50)
+        outbox.release(together[1:])
+        outbox.release(together[:1])
+        # What was given back comes in its order, before the wave that waited.
+        assert [one.key for one in late.result(timeout=60)] in (["d", "b", "a", "c"], ["d", "a", "b", "c"])
+
+
 def test_what_is_released_comes_next(database: Database) -> None:
     outbox = StateOutbox(database, "employees", _planned(database, ["a", "b", "c"]), Limits("t"))
     outbox.release(outbox.claim(2))
@@ -71,7 +109,7 @@ def test_accepted_people_are_known_from_then_on(database: Database) -> None:
             Known(0, first.id, True, b"2" * 16, digest_user(b"{}"))
         ]
         pages = list(people.listed(connection, [first.id, 10**6]))
-        assert pages == [[Person(first.id, "a", "xa", b"{}")]]
+        assert pages == [[Person(first.id, "a", "xa", b"{}", 0)]]
         assert list(People(database, "contractors").listed(connection, [first.id])) == []
 
 

@@ -33,17 +33,15 @@ def test_a_plan_keeps_its_changes_in_order(database: Database) -> None:
     }
 
 
-def test_keep_first_leaves_the_rest_for_the_next_run(database: Database) -> None:
+def test_what_is_dropped_is_not_in_the_plan(database: Database) -> None:
     plans = Plans(database, "employees")
-    for limit, left in [(0, []), (2, ["a", "c"]), (3, ["a", "c", "d"]), (9, ["a", "c", "d"])]:
-        with database.write() as connection:
-            plan = plans.create(connection)
-            plans.stage(
-                connection, plan, [_change("a"), _change("b", Status.INVALID), _change("c"), _change("d")]
-            )
-            assert plans.keep_first(connection, plan, limit) == 3 - len(left)
-            planned = [row["key"] for row in plans.changes(connection, plan) if row["status"] == "planned"]
-        assert planned == left
+    with database.write() as connection:
+        plan = plans.create(connection)
+        plans.stage(connection, plan, [_change("a"), _change("b", Status.INVALID), _change("c")])
+        first = next(iter(plans.changes(connection, plan)))["id"]
+        plans.drop(connection, [first, first + 2, *range(10_000, 11_000)])
+        plans.drop(connection, [])
+        assert [row["key"] for row in plans.changes(connection, plan)] == ["b"]
 
 
 def test_only_a_plan_that_is_applying_is_unfinished(database: Database) -> None:

@@ -16,11 +16,12 @@ from scimport.errors import LockedError, StateError
 from scimport.model import Change, ChangeKind, PlanCounts, Problem, Status
 from scimport.state import Database, history, locks
 from scimport.state import rekey as module
+from scimport.state.allocations import Allocation, Allocations
 from scimport.state.outbox import Limits, StateOutbox
 from scimport.state.people import People
 from scimport.state.plans import Plans, PlanState
 from scimport.state.rekey import rekey
-from scimport.state.schema import change, data_key, person, person_user, problem
+from scimport.state.schema import allocation, change, data_key, person, person_user, problem
 from scimport.state.vault import Keeping, Values
 
 A, B = b"a" * 32, b"b" * 32
@@ -246,3 +247,18 @@ def test_nothing_is_noted_where_values_are_kept(state_url: str) -> None:
     with opened(state_url, KEEP) as database, database.read() as connection:
         assert connection.execute(select(data_key)).all() == []
     assert rekey(state_url, KEEP).rows == 0
+
+
+def test_values_that_were_allotted_are_brought_along(state_url: str) -> None:
+    """They are found by their digests under the new key, and open under it alone."""
+    value = Allocation("userName", "K1", "", "ann2", "@acme.example")
+    with opened(state_url, KEEP) as database, database.write() as connection:
+        Allocations(database.vault, "staff", "p").keep(connection, [value])
+    rekey(state_url, ENCRYPT)
+    with opened(state_url, ENCRYPT) as database, database.read() as connection:
+        stored = bytes(connection.execute(select(allocation.c.value)).scalar_one())
+        assert b"ann2" not in stored
+        values = Allocations(database.vault, "staff", "p")
+        assert values.of(connection, ["K1"]) == {("userName", "K1"): value}
+        digest = database.vault.digest_name("ANN2@acme.example")
+        assert values.taken(connection, "userName", [digest], with_names=True) == {digest: {"K1"}}

@@ -67,7 +67,10 @@ class Outbox(Protocol):
     """The staged people of one plan. Every method may be called from any thread."""
 
     def claim(self, size: int = MAX_OPERATIONS) -> tuple[Operation, ...]:
-        """Take the next planned people, in order, that nobody in this process holds; ``()`` for none."""
+        """Take the next planned people, in order, that nobody in this process holds; ``()`` for none.
+
+        It may wait until others have delivered, or given back, the people who must come before.
+        """
         ...
 
     def begin(self, operations: Sequence[Operation]) -> Delivery | Wait:

@@ -83,6 +83,7 @@ class Output:
             (plan.out_of_scope, ("record",), "out of scope"),
             (plan.repeated, ("record",), "repeated"),
             (plan.held_back, people, "left for the next run"),
+            (plan.unresolved_managers, people, "whose manager is not known"),
             (delivery.rejected, people, "rejected by the endpoint"),
             (delivery.remaining, people, "still to be sent"),
             (delivery.throttled, ("call",), "throttled"),

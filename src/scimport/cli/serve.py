@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import webbrowser
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,6 +20,7 @@ from scimport.model import Problem
 if TYPE_CHECKING:
     from scimport.project import Project
 
+_Open = Annotated[bool, typer.Option("--open", help="Show its pages in the browser.")]
 _Port = Annotated[int | None, typer.Option("--port", metavar="PORT", help="Port on 127.0.0.1.")]
 
 
@@ -104,17 +106,33 @@ def _check_pipelines(project: Project) -> None:
         project.pipeline(name)
 
 
-def sandbox(context: typer.Context, port: _Port = None, as_json: options.Json = False) -> None:
+def sandbox(
+    context: typer.Context, port: _Port = None, open_: _Open = False, as_json: options.Json = False
+) -> None:
     """Serve the sandbox, a local stand-in for Microsoft Entra, until Ctrl-C."""
     from scimport.connection import register_app  # noqa: PLC0415
-    from scimport.sandbox import serve_forever  # noqa: PLC0415 - needs a web server
+    from scimport.sandbox import find_running, serve_forever  # noqa: PLC0415 - needs a web server
 
     project, output = options.find(context), Output(as_json=as_json)
+    folder = project.data_dir / "sandbox"
+    if open_ and (running := find_running(folder)):
+        output.say(f"The sandbox serves {running} already.")
+        output.json({"url": running, "endpoints": {}})
+        _browse(running, output)
+        return
 
     def ready(url: str) -> None:
         apps = {name: register_app(url, project.pipeline(name)) for name in project.pipeline_names}
         output.say(f"The sandbox serves {url}. Stop with Ctrl-C.")
         output.table("", ("pipeline", "endpoint"), apps.items())
         output.json({"url": url, "endpoints": apps})
+        if open_:
+            _browse(url, output)
 
-    serve_forever(project.data_dir / "sandbox", port or 0, on_ready=ready)
+    serve_forever(folder, port or 0, on_ready=ready)
+
+
+def _browse(url: str, output: Output) -> None:
+    """Show a page in the browser."""
+    if not webbrowser.open(url):
+        output.say(f"No browser could be started: open {url} in one.")

@@ -8,11 +8,13 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, Final
 
+from jinja2 import nodes
 from jinja2.exceptions import SecurityError, UndefinedError
 
 from scimport.codes import Code
 from scimport.mappings.builder import Field, RequiredBlankError, field_value
 from scimport.mappings.compiler import TIMES, MappedLeaf, Parts, compile_parts
+from scimport.mappings.marks import MarkError, spots, unmarked
 from scimport.mappings.scim import path_text
 from scimport.mappings.tree import Origin
 from scimport.mappings.values import ValueRefusedError
@@ -82,6 +84,7 @@ class Mapping:
         clear: Attributes that are sent as ``null`` when blank: paths for
             :func:`scimport.mappings.scim.json_schema`.
         leaves: Where each attribute comes from, in the order of the schema.
+        marks: Whether an expression uses the filter ``unique``, so that users may have marks.
     """
 
     def __init__(self, parts: Parts) -> None:
@@ -91,13 +94,16 @@ class Mapping:
         self.schema = parts.schema
         self.clear = tuple(path_text(path) for path in parts.clear)
         self.leaves = tuple(parts.leaves)
+        self.marks = any(_marks(part) for field in parts.fields for part in field.expression.parts)
         self._parts = parts
 
-    def users(self, rows: Sequence[Sequence[object]]) -> list[Result]:
+    def users(self, rows: Sequence[Sequence[object]], *, keep_marks: bool = False) -> list[Result]:
         """Makes users of rows; best some 50 at a time, which stay in the processor's cache.
 
         Args:
             rows: The values of :attr:`columns`, in that order, of each row.
+            keep_marks: Leave the marks of ``unique`` in users (:mod:`scimport.mappings.marks`); else each
+                value is taken for free.
 
         Returns:
             For each row, in order, its user (keys in the order of the schema, so that ``orjson.dumps`` is
@@ -113,7 +119,7 @@ class Mapping:
                 self._parts.loop.run(remaining, users.append)
             except Exception as error:  # noqa: BLE001 - an expression can raise anything
                 users.append(self._fault(rows[len(users)], error))
-        return users
+        return users if keep_marks or not self.marks else [_without_marks(user) for user in users]
 
     def explain(self, row: Sequence[object]) -> Explanation:
         """Evaluates a row leaf by leaf, for people to see.
@@ -175,6 +181,27 @@ def compile_mapping(
     return Mapping(compile_parts(chain, columns, schemas, now, _skip))
 
 
+def broken(error: MarkError) -> Fault:
+    """What comes of a user with a mark of ``unique`` that cannot be read."""
+    hint = "Put it last: {{ ... | lower | unique }}, with text around the braces if need be."
+    return Fault((Problem(Code.EXPRESSION_FAILED, str(error), hint=hint),))
+
+
+def _marks(part: nodes.Node) -> bool:
+    filters = [part, *part.find_all(nodes.Filter)]
+    return any(isinstance(node, nodes.Filter) and node.name == "unique" for node in filters)
+
+
+def _without_marks(user: Result) -> Result:
+    if isinstance(user, dict):
+        try:
+            for spot in spots(user):
+                spot.put(spot.marked.base)
+        except MarkError as error:
+            return broken(error)
+    return user
+
+
 def _skip(out: Callable[[Result], None]) -> None:
     out(OUT_OF_SCOPE)
 
@@ -186,7 +213,7 @@ def _leaf_value(
     values: dict[str, object],
 ) -> LeafValue:
     try:
-        return LeafValue(leaf, field_value(item, probe(values)))
+        return LeafValue(leaf, unmarked(field_value(item, probe(values))))
     except Exception as error:  # noqa: BLE001 - an expression can raise anything
         return LeafValue(leaf, None, _failure(error, leaf.path, leaf.expression, item.leaf.origin))
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from operator import itemgetter
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection
@@ -14,15 +13,21 @@ from sqlalchemy import Connection
 from scimport.codes import Code
 from scimport.digests import digest_rows
 from scimport.errors import SourceError
-from scimport.model import Change, ChangeKind, PlanCounts, Problem, Severity, Status, placed
+from scimport.model import Change, ChangeKind, PlanCounts, Problem, Severity, Status
+from scimport.plan.collisions import refuse_external_ids, refuse_user_names
 from scimport.plan.compare import deactivated, kind_of, minimal
 from scimport.plan.guards import SHOWN, AttributeCounts, Measure, Tally, measured
-from scimport.plan.records import MAX_KEY, Input, Mapper, Record, Row, key_texts
+from scimport.plan.managers import MANAGER, Managers, manager_of
+from scimport.plan.numbering import Numbering
+from scimport.plan.order import Order, split
+from scimport.plan.records import MAX_KEY, Input, Mapper, Record, Row, Settle, key_texts
 from scimport.plan.seen import Seen
+from scimport.plan.staging import Staging
 from scimport.sources.base import Batch
 from scimport.state.database import Database
 from scimport.state.people import Known, People, Person
-from scimport.state.plans import Plans, Staged
+from scimport.state.plans import Staged
+from scimport.state.references import References, Waiting
 from scimport.state.retries import Retries
 from scimport.state.vault import Values
 
@@ -34,8 +39,6 @@ SLICE = 100
 
 TRANSACTION = 10_000
 """Rows whose changes are committed together."""
-
-_KIND_STATUS_ACTIVE = itemgetter(1, 2, 4)
 
 _DUPLICATE = b"duplicate"
 """Stands in the place of a row digest once a key has occurred with different contents."""
@@ -74,17 +77,21 @@ class PlanBuilder:
 
     def __init__(self, database: Database, pipeline: str, source: Input, selection: Selection) -> None:
         self._database, self._input, self._selection = database, source, selection
-        self._people, self._plans = People(database, pipeline), Plans(database, pipeline)
-        self._pipeline, self._vault = pipeline, database.vault
+        self._pipeline, self._people = pipeline, People(database, pipeline)
+        self._staging = Staging(database, pipeline, source.source)
+        self._plans = self._staging.plans
+        self._vault = database.vault
         self._keys = frozenset(selection.keys)
         self._mapper = Mapper(source)
         self._batches = iter(source.source.batches(BATCH))
         self.read = self._out_of_scope = self._invalid = self._unchanged = 0
-        self._repeated = self._missing = self._taken = 0
-        self._tally: Counter[tuple[ChangeKind, Status, bool]] = Counter()
+        self._repeated = self._missing = self._taken = self._unresolved = 0
+        self._names_manager = any(leaf.path == MANAGER for leaf in source.mapping.leaves)
         with database.write() as connection:
             self._seen = Seen(*self._people.id_range(connection))
-            self.plan_id = self._plans.create(connection)
+            self._staging.begin(connection)
+            self.plan_id = self._staging.plan_id
+        self._numbering = Numbering(self._vault, pipeline, self.plan_id)
 
     def step(self, records: int) -> bool:
         """Take in about ``records`` more records; returns whether there may be more.
@@ -113,16 +120,19 @@ class PlanBuilder:
         self._check_not_empty()
         with self._database.write() as connection:
             self._plans.add_problems(connection, self.plan_id, self._input.warnings)
-            self._reject_collisions(connection)
+            self._refuse_collisions(connection)
             if self._input.extent == "full" and self._input.leavers != "ignore":
                 self._stage_leavers(connection)
+            waves = list(self._settle_managers(connection).waves())
             if self._selection.again:
                 Retries(self._pipeline).count_attempts(connection, self.plan_id)
             counts = self._counts()
             if self._selection.limit is not None:
-                held_back = self._plans.keep_first(connection, self.plan_id, self._selection.limit)
+                waves, surplus = split(waves, self._selection.limit)
+                self._plans.drop(connection, surplus)
+                held_back = len(surplus)
                 counts = dataclasses.replace(counts, to_send=counts.to_send - held_back, held_back=held_back)
-            self._plans.finish_building(connection, self.plan_id, counts)
+            self._plans.finish_building(connection, self.plan_id, counts, waves)
         return counts
 
     # one batch
@@ -153,11 +163,14 @@ class PlanBuilder:
         changed = [Row(keys[n], positions[n], digests[n], known.get(n), rows[n]) for n in _zeros(same)]
         for start in range(0, len(changed), SLICE):
             part = changed[start : start + SLICE]
-            records = self._mapper.records(part)
+            records = self._mapper.records(part, self._settler(connection))
             self._out_of_scope += len(part) - len(records)
             again += self._stage(connection, records)
         if again:
             self._resolve(connection, sorted(again, key=lambda record: record.position))
+
+    def _settler(self, connection: Connection) -> Settle | None:
+        return partial(self._numbering.settle, connection) if self._input.mapping.marks else None
 
     # new and changed records
 
@@ -171,13 +184,13 @@ class PlanBuilder:
         for record in records:
             if record.known is None and not record.problems and record.key not in fresh:
                 fresh[record.key] = record
-                changes.append(_joiner(record))
+                changes.append(self._joiner(record))
                 continue
             if self._is_repeated(record, fresh):
                 again.append(record)
                 continue
             if record.problems:
-                problems += self._placed(record.position, record.key, record.problems)
+                problems += self._staging.placed(record.position, record.key, record.problems)
             change = self._change(record)
             if change is not None:
                 changes.append(change)
@@ -185,19 +198,9 @@ class PlanBuilder:
                 refreshed.append((record.known.id, record.digest))
         self._people.refresh(connection, refreshed)
         self._plans.add_problems(connection, self.plan_id, problems)
-        if self._put(connection, changes) < len(changes):
+        if self._staging.put(connection, changes) < len(changes):
             again += self._not_staged(connection, fresh, changes)
         return again
-
-    def _put(self, connection: Connection, changes: Sequence[Change]) -> int:
-        """Stage changes and count them; counting them in the state later would read every user again."""
-        self._tally.update(map(_KIND_STATUS_ACTIVE, changes))
-        return self._plans.stage(connection, self.plan_id, changes)
-
-    def _take(self, connection: Connection, staged: Staged) -> None:
-        """Take what is staged for a key out of the plan, if anything is."""
-        self._tally[staged.kind, staged.status, staged.active] -= 1
-        self._plans.unstage(connection, self.plan_id, staged.key)
 
     def _is_repeated(self, record: Record, fresh: dict[str, Record]) -> bool:
         """Whether the key has occurred before, as far as memory tells; the state knows the rest."""
@@ -220,7 +223,7 @@ class PlanBuilder:
                 record.key, ChangeKind.INVALID, Status.INVALID, position=position, row_digest=digest
             )
         if record.known is None:
-            return _joiner(record)
+            return self._joiner(record)
         digest = self._vault.digest(record.body)
         if same := record.known.user_digest == digest:
             self._unchanged += 1
@@ -237,6 +240,26 @@ class PlanBuilder:
             record.digest,
             digest,
             record.body,
+            self._vault.digest_name(record.user["userName"]),
+            manager_of(record.user) if self._names_manager else "",
+        )
+
+    def _joiner(self, record: Record) -> Change:
+        # Nothing to compare with yet: the digest of a new user is made when the user is acknowledged.
+        user = record.user
+        position, digest, body = record.position, record.digest, record.body
+        return Change(
+            record.key,
+            ChangeKind.JOINER,
+            Status.PLANNED,
+            user["externalId"],
+            user["active"],
+            position,
+            digest,
+            b"",
+            body,
+            self._vault.digest_name(user["userName"]),
+            manager_of(user) if self._names_manager else "",
         )
 
     def _not_staged(
@@ -249,7 +272,7 @@ class PlanBuilder:
             for key, record in fresh.items()
             if key in staged and staged[key].position != record.position
         }
-        self._tally.subtract(_KIND_STATUS_ACTIVE(change) for change in changes if change.key in late)
+        self._staging.uncount(change for change in changes if change.key in late)
         self._invalid -= sum(1 for record in late.values() if record.problems)
         return list(late.values())
 
@@ -294,7 +317,7 @@ class PlanBuilder:
         """The first record of a key does not count any more."""
         self._unchanged -= first.kind is ChangeKind.UNCHANGED
         self._invalid -= first.kind is ChangeKind.INVALID
-        self._take(connection, first)
+        self._staging.take(connection, first)
 
     def _replace(self, connection: Connection, first: Staged, record: Record) -> Staged:
         """The last record of a key wins; within a batch, unchanged records come before changed ones."""
@@ -303,12 +326,12 @@ class PlanBuilder:
             return first
         self._uncount(connection, first)
         self._plans.drop_problems(connection, self.plan_id, record.key)
-        problems = self._placed(record.position, record.key, record.problems)
+        problems = self._staging.placed(record.position, record.key, record.problems)
         self._plans.add_problems(connection, self.plan_id, problems)
         # Without a body its row is as last acknowledged: it was not mapped.
         change = self._change(record) if record.body or record.problems else None
         if change is not None:
-            self._put(connection, [change])
+            self._staging.put(connection, [change])
             return _staged(change)
         if not record.body:
             self._unchanged += 1
@@ -328,7 +351,7 @@ class PlanBuilder:
             self._uncount(connection, first)
             self._invalid += 1
             self._tell(connection, record._replace(position=position), Code.DUPLICATE_KEY, Severity.ERROR)
-            self._put(connection, [refused])
+            self._staging.put(connection, [refused])
         self._invalid += 1
         self._tell(connection, record, Code.DUPLICATE_KEY, Severity.ERROR)
         return _staged(refused)
@@ -340,7 +363,7 @@ class PlanBuilder:
     ) -> list[Measure]:
         """What the guards count of the finished plan."""
         known, active = self._people.count(connection)
-        planned = {kind: self._planned(kind) for kind in ChangeKind}
+        planned = {kind: self._staging.planned(kind) for kind in ChangeKind}
         valid = counts.read - counts.out_of_scope - counts.invalid - counts.repeated
         in_part = bool(self._keys) or self._input.extent == "changes"
         seen = Tally(
@@ -353,7 +376,7 @@ class PlanBuilder:
             missing=self._missing,
             changes=planned[ChangeKind.MOVER] + planned[ChangeKind.LEAVER],
             joiners=planned[ChangeKind.JOINER],
-            inactive=sum(self._tally[kind, Status.PLANNED, False] for kind in ChangeKind),
+            inactive=sum(self._staging.planned(kind, False) for kind in ChangeKind),
             rows=None if in_part else self.read,
             usual_rows=usual_rows,
         )
@@ -364,9 +387,6 @@ class PlanBuilder:
                 attributes.add(key, before, after)
             measures += attributes.measures(known)
         return measures
-
-    def _planned(self, kind: ChangeKind) -> int:
-        return self._tally[kind, Status.PLANNED, True] + self._tally[kind, Status.PLANNED, False]
 
     def _first_keys(self, connection: Connection, guard: str) -> tuple[str, ...]:
         wanted: dict[str, dict[str, Any]] = {
@@ -387,18 +407,36 @@ class PlanBuilder:
         place = self._input.source.place(0)
         raise SourceError(Problem(Code.SOURCE_EMPTY, message, hint=hint, file=place.file))
 
-    def _reject_collisions(self, connection: Connection) -> None:
-        """One externalId for two keys would merge two people into one account."""
-        if self._is_key("externalId"):
-            return
-        for key, position in self._plans.external_id_collisions(connection, self.plan_id):
-            self._invalid += 1
-            message = "another key has the same externalId"
-            hint = "Correct the mapping of externalId: it must differ whenever the key does."
-            clash = Problem(Code.DUPLICATE_EXTERNAL_ID, message, hint=hint, field="externalId")
-            self._plans.add_problems(connection, self.plan_id, self._placed(position, key, (clash,)))
-            self._take(connection, self._plans.staged(connection, self.plan_id, [key])[key])
-            self._put(connection, [Change(key, ChangeKind.INVALID, Status.INVALID, position=position)])
+    def _refuse_collisions(self, connection: Connection) -> None:
+        if not self._is_key("externalId"):
+            refuse_external_ids(self._staging, connection)
+        references = References(self._vault, self._pipeline, self.plan_id)
+        refuse_user_names(self._staging, connection, references, nobody_known=not self._seen)
+
+    def _settle_managers(self, connection: Connection) -> Order:
+        """Whom to send, in order, when it is known what becomes of managers who are not known."""
+        references = References(self._vault, self._pipeline, self.plan_id)
+        managers = Managers(
+            self._vault,
+            self._staging,
+            self._people,
+            self._input.unresolved_manager,
+            self._input.mapping.clear,
+            full=self._selection.full,
+        )
+        if self._seen:
+            self._unchanged -= managers.send_again(connection, references, self._position_again)
+        settled = managers.settle(connection, references, nobody_known=not self._seen)
+        self._unchanged += settled.unchanged
+        self._unresolved = settled.unresolved
+        return settled.order
+
+    def _position_again(self, one: Waiting) -> int | None:
+        """Where somebody is who may be sent again; ``None`` when the source does not have the person."""
+        if self._keys and one.key not in self._keys:
+            return None
+        position = self._seen.position(one.person_id)
+        return -1 if position is None and self._input.extent == "changes" else position
 
     def _is_key(self, attribute: str) -> bool:
         """Whether an attribute is the key itself, so that it differs whenever the key does."""
@@ -416,7 +454,7 @@ class PlanBuilder:
             unseen = [number for number in unseen if number in chosen]
         for page in self._people.listed(connection, unseen, inactive=self._selection.again):
             self._missing += len(page)
-            self._put(connection, [self._leaver(person) for person in page])
+            self._staging.put(connection, [self._leaver(person) for person in page])
 
     def _leaver(self, person: Person) -> Change:
         leaver = Change(person.key, ChangeKind.LEAVER, Status.REPORTED, person.external_id, active=False)
@@ -424,50 +462,30 @@ class PlanBuilder:
             return leaver
         known = self._vault.values is not Values.DIGEST
         body = deactivated(person.body) if known else minimal(person.external_id)
-        return leaver._replace(status=Status.PLANNED, body=body, user_digest=self._vault.digest(body))
+        return leaver._replace(
+            status=Status.PLANNED,
+            body=body,
+            user_digest=self._vault.digest(body),
+            name_digest=person.name_digest,
+        )
 
     def _counts(self) -> PlanCounts:
         return PlanCounts(
             read=self.read,
             out_of_scope=self._out_of_scope,
-            invalid=self._invalid,
+            invalid=self._invalid + self._staging.refused,
             repeated=self._repeated,
             unchanged=self._unchanged,
-            joiners=self._planned(ChangeKind.JOINER),
-            movers=self._planned(ChangeKind.MOVER),
-            leavers=self._planned(ChangeKind.LEAVER) + self._tally[ChangeKind.LEAVER, Status.REPORTED, False],
-            to_send=sum(map(self._planned, ChangeKind)),
+            joiners=self._staging.planned(ChangeKind.JOINER),
+            movers=self._staging.planned(ChangeKind.MOVER),
+            leavers=self._staging.planned(ChangeKind.LEAVER) + self._staging.reported(),
+            to_send=sum(map(self._staging.planned, ChangeKind)),
+            unresolved_managers=self._unresolved,
         )
-
-    # problems
-
-    def _placed(self, position: int, key: str, problems: Iterable[Problem]) -> list[Problem]:
-        if not problems:
-            return []
-        place = self._input.source.place(position)
-        return [placed(problem, place, key) for problem in problems]
 
     def _tell(self, connection: Connection, record: Record, code: Code, severity: Severity) -> None:
         problem = dataclasses.replace(_REPEATS[code], severity=severity, field=self._input.key)
-        placed = self._placed(record.position, record.key, (problem,))
-        self._plans.add_problems(connection, self.plan_id, placed)
-
-
-def _joiner(record: Record) -> Change:
-    # Nothing to compare with yet: the digest of a new user is made when the user is acknowledged.
-    user = record.user
-    position, digest, body = record.position, record.digest, record.body
-    return Change(
-        record.key,
-        ChangeKind.JOINER,
-        Status.PLANNED,
-        user["externalId"],
-        user["active"],
-        position,
-        digest,
-        b"",
-        body,
-    )
+        self._staging.tell(connection, record.position, record.key, (problem,))
 
 
 def _zeros(flags: bytearray) -> Iterator[int]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import orjson
 
 from scimport.codes import Code
-from scimport.mappings.mapping import OUT_OF_SCOPE, Fault, Mapping
+from scimport.mappings.mapping import OUT_OF_SCOPE, Fault, Mapping, Result
 from scimport.mappings.validation import UserValidator
 from scimport.model import Problem
 from scimport.sources.base import Source
@@ -37,6 +37,7 @@ class Input:
         duplicates: What becomes of a key with several contents: all invalid, or the last one wins.
         extent: Whether the source holds everybody, or only changes.
         leavers: What becomes of people who are no longer in a full source.
+        unresolved_manager: What becomes of people whose manager is not known.
         warnings: What has changed about the source's columns; complete when all rows have been read.
     """
 
@@ -49,6 +50,7 @@ class Input:
     duplicates: Literal["reject", "last"] = "reject"
     extent: Literal["full", "changes"] = "full"
     leavers: Literal["deactivate", "report", "ignore"] = "report"
+    unresolved_manager: Literal["send", "omit", "reject"] = "omit"
     warnings: Sequence[Problem] = ()
 
 
@@ -74,6 +76,10 @@ class Record(NamedTuple):
     problems: tuple[Problem, ...]
 
 
+Settle = Callable[[Sequence[Row], list[Result]], None]
+"""Changes the users of rows in place, or puts faults in their place."""
+
+
 class Mapper:
     """Maps rows to records.
 
@@ -92,10 +98,18 @@ class Mapper:
         self.pick = _chooser(source.source.columns, columns)
         """Takes the values that matter out of a row: the mapping's columns, the contract's, the key."""
 
-    def records(self, rows: Sequence[Row]) -> list[Record]:
-        """The records of the rows that are in scope, in order."""
+    def records(self, rows: Sequence[Row], settle: Settle | None = None) -> list[Record]:
+        """The records of the rows that are in scope, in order.
+
+        Args:
+            rows: The rows.
+            settle: Puts values in the places of the marks of ``unique``; without it each is taken for free.
+        """
         values = [_trimmed(row.values) if self._trim else row.values for row in rows]
-        users = self._mapping.users([picked[: self._width] for picked in values])
+        picked = [row[: self._width] for row in values]
+        users = self._mapping.users(picked, keep_marks=settle is not None)
+        if settle is not None:
+            settle(rows, users)
         return [
             self._record(row, picked, user)
             for row, picked, user in zip(rows, values, users, strict=True)

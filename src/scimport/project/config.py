@@ -281,6 +281,10 @@ class PipelineConfig(Config):
         default="report",
         description="People missing from a full source: sent with active false, reported, or ignored.",
     )
+    unresolved_manager: Literal["send", "omit", "reject"] = Field(
+        default="omit",
+        description="People whose manager is not known: sent as they are, sent without, or refused.",
+    )
     confirm_within: Duration = Field(
         default=5400.0,
         description="How long after its delivery a person may stay out of the provisioning log: 90m, 2h.",

@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp
 
-from scimport.sandbox import apps, calls, management, principals, summaries, tokens
+from scimport.sandbox import apps, calls, management, pages, principals, summaries, tokens
 from scimport.sandbox.apps import App
 from scimport.sandbox.attributes import TARGETS
 from scimport.sandbox.faults import Kind
@@ -57,6 +57,7 @@ def create_asgi(tenant: Tenant) -> ASGIApp:
             Mount("/beta", routes=surface),
             Mount("/sandbox", routes=_controls()),
             Route("/{tenant}/oauth2/v2.0/token", issue_token, methods=["POST"]),
+            *pages.routes(),
         ],
         exception_handlers={HTTPException: not_routed},
         lifespan=_lifespan,

@@ -95,7 +95,11 @@ class Directory:
         if column:
             return f"directory = ? AND {column} = ?", (self._target.template, value.casefold())
         path = f'$."{attribute}"'
-        return "directory = ? AND lower(attributes ->> ?) = ?", (self._target.template, path, value.lower())
+        return "directory = ? AND lower(CAST(attributes AS TEXT) ->> ?) = ?", (
+            self._target.template,
+            path,
+            value.lower(),
+        )
 
     def resolve(self, source: str) -> Person | None:
         """The user whom this app has provisioned for a person, loaded or not: what references point to."""

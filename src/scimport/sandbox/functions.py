@@ -11,93 +11,28 @@ from __future__ import annotations
 import base64
 import re
 import string
-from calendar import monthrange
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from secrets import SystemRandom
 from typing import Final
 from unicodedata import category
 from uuid import uuid4
 
-from scimport.sandbox import netdates
+from scimport.sandbox.datefunctions import DATES
 from scimport.sandbox.diacritics import strip_diacritics
+from scimport.sandbox.signatures import Function, registering
 from scimport.sandbox.values import (
     EvaluationError,
     Scope,
     Value,
     is_blank,
-    to_date,
     to_flag,
     to_int,
     to_list,
     to_text,
 )
 
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """What a function takes.
-
-    Attributes:
-        name: Its name in the reference.
-        required: Whether it must be given.
-        repeats: Whether it may come again and again, together with the others that do.
-    """
-
-    name: str
-    required: bool
-    repeats: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Function:
-    """A function of the language.
-
-    Attributes:
-        name: Its name.
-        parameters: What it takes, in order.
-        apply: What it does with their values; it takes the scope first when it is ``scoped``.
-        scoped: Whether it asks about the world.
-    """
-
-    name: str
-    parameters: tuple[Parameter, ...]
-    apply: Callable[..., Value]
-    scoped: bool = False
-
-    @property
-    def least(self) -> int:
-        """Arguments up to the last that must be given."""
-        return max((number for number, item in enumerate(self.parameters, 1) if item.required), default=0)
-
-    @property
-    def most(self) -> float:
-        """Arguments that it takes at most, which may be infinite."""
-        return float("inf") if self.parameters and self.parameters[-1].repeats else len(self.parameters)
-
-
-FUNCTIONS: Final[dict[str, Function]] = {}
-
-
-def signature(text: str, apply: Callable[..., Value], *, scoped: bool = False) -> Function:
-    """A function from ``Name(required, optional?, repeated...)``."""
-    name, _, rest = text.removesuffix(")").partition("(")
-    words = (word.strip() for word in rest.split(",") if word.strip())
-    parameters = tuple(
-        Parameter(word.rstrip(".?"), not word.endswith("?"), word.endswith("...")) for word in words
-    )
-    return Function(name, parameters, apply, scoped)
-
-
-def _function(text: str, *, scoped: bool = False) -> Callable[[Callable[..., Value]], Callable[..., Value]]:
-    def register(apply: Callable[..., Value]) -> Callable[..., Value]:
-        found = signature(text, apply, scoped=scoped)
-        FUNCTIONS[found.name] = found
-        return apply
-
-    return register
+FUNCTIONS: Final[dict[str, Function]] = {**DATES}
+_function = registering(FUNCTIONS)
 
 
 # Text
@@ -335,98 +270,6 @@ def _not(source: Value) -> Value:
 @_function("BitAnd(value1, value2)")
 def _bit_and(first: Value, second: Value) -> Value:
     return to_int(first) & to_int(second)
-
-
-# Dates
-
-
-@_function("CDate(expression)")
-def _cdate(expression: Value) -> Value:
-    return None if is_blank(expression) else to_date(expression)
-
-
-@_function("Now()", scoped=True)
-def _now(scope: Scope) -> Value:
-    return scope.now().replace(microsecond=0)
-
-
-_UNITS: Final = {"ww": "weeks", "d": "days", "h": "hours", "n": "minutes", "s": "seconds"}
-
-
-@_function("DateAdd(interval, value, dateTime)")
-def _date_add(interval: Value, value: Value, moment: Value) -> Value:
-    if is_blank(moment):
-        return None
-    unit, number, start = _interval(interval), to_int(value), to_date(moment)
-    try:
-        if unit in _UNITS:
-            return start + timedelta(**{_UNITS[unit]: number})
-        months = start.year * 12 + start.month - 1 + number * (12 if unit == "yyyy" else 1)
-        year, month = months // 12, months % 12 + 1
-        return start.replace(year=year, month=month, day=min(start.day, monthrange(year, month)[1]))
-    except (OverflowError, ValueError):
-        raise EvaluationError("The date is outside the years 1 to 9999.") from None
-
-
-@_function("DateDiff(interval, date1, date2)")
-def _date_diff(interval: Value, first: Value, second: Value) -> Value:
-    """As DateDiff of Visual Basic: years, months and weeks by the calendar, the others in whole units."""
-    unit, start, end = _interval(interval), to_date(first), to_date(second)
-    if unit == "yyyy":
-        return end.year - start.year
-    if unit == "m":
-        return (end.year - start.year) * 12 + end.month - start.month
-    if unit == "ww":
-        gap = (end - timedelta(days=end.isoweekday() % 7)) - (start - timedelta(days=start.isoweekday() % 7))
-        return int(int(gap / timedelta(days=1)) / 7)
-    return int((end - start) / timedelta(**{_UNITS[unit]: 1}))
-
-
-def _interval(value: Value) -> str:
-    unit = to_text(value)
-    if unit not in ("yyyy", "m", *_UNITS):
-        raise EvaluationError("An interval is one of yyyy, m, d, ww, h, n and s.")
-    return unit
-
-
-_FILETIME = datetime(1601, 1, 1, tzinfo=UTC)
-
-
-@_function("DateFromNum(value)")
-def _date_from_num(value: Value) -> Value:
-    if is_blank(value):
-        return None
-    try:
-        return _FILETIME + timedelta(microseconds=to_int(value) // 10)
-    except OverflowError:
-        raise EvaluationError("The number is no date of Active Directory.") from None
-
-
-@_function("NumFromDate(value)")
-def _num_from_date(value: Value) -> Value:
-    if is_blank(value):
-        return None
-    return (to_date(value) - _FILETIME) // timedelta(microseconds=1) * 10
-
-
-@_function("FormatDateTime(source, dateTimeStyles?, inputFormat, outputFormat)")
-def _format_date_time(source: Value, styles: Value, given: Value, wanted: Value) -> Value:
-    if is_blank(source):
-        return None
-    text = source if isinstance(source, str) else to_text(source)
-    try:
-        moment = netdates.read(text, to_text(given), _styles(to_text(styles)))
-    except ValueError:
-        raise EvaluationError("The date is not in the format that FormatDateTime expects.") from None
-    return netdates.write(moment, to_text(wanted))
-
-
-@lru_cache(maxsize=64)
-def _styles(text: str) -> frozenset[str]:
-    words = {word.strip().rpartition(".")[2] for word in re.split(r"[,|]", text) if word.strip()}
-    if not words <= netdates.STYLES:
-        raise EvaluationError("FormatDateTime knows the names of .NET's DateTimeStyles only.")
-    return frozenset(words) or netdates.DEFAULT_STYLES
 
 
 # The tenant

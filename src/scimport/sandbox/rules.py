@@ -25,7 +25,8 @@ from scimport.sandbox.expressions import (
     attributes,
     walk,
 )
-from scimport.sandbox.functions import FUNCTIONS, Function, signature
+from scimport.sandbox.functions import FUNCTIONS
+from scimport.sandbox.signatures import Function, signature
 from scimport.sandbox.values import (
     EvaluationError,
     Scope,

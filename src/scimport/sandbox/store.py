@@ -13,7 +13,7 @@ from scimport.errors import StateError
 from scimport.model import Problem
 
 FILE: Final = "sandbox.db"
-VERSION: Final = 2
+VERSION: Final = 3
 
 # `source` is an externalId. Columns that are read without the long ones beside them come first.
 _SCHEMA: Final = """
@@ -79,6 +79,7 @@ CREATE TABLE log (
 );
 CREATE INDEX log_activity ON log (activity);
 CREATE INDEX log_source ON log (source);
+CREATE INDEX log_status ON log (app, status, action);
 CREATE TABLE token (
     digest TEXT PRIMARY KEY, expires INTEGER NOT NULL, uses INTEGER NOT NULL DEFAULT 0,
     client TEXT NOT NULL DEFAULT ''

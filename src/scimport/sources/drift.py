@@ -19,7 +19,7 @@ from scimport.errors import SourceError
 from scimport.model import Place, Problem, Severity
 from scimport.project.project import LoadedSource
 from scimport.project.source_config import ColumnContract
-from scimport.sources.base import Batch, Source, open_source
+from scimport.sources.base import Batch, Source, counted, open_source
 from scimport.sources.contract import compile_contract
 
 # So many records are looked at for the types of columns, and so many values of one are enough to judge it.
@@ -31,7 +31,8 @@ _STILL_READ = 0.1
 _SIMILAR = 0.75
 
 _MISSING_HINT = "Correct the contract, or the export; drift: {missing: warn} would read it as blank."
-_NEW_HINT = "Add it to columns:, or take it out of the export."
+_NEW_HINT = "Add them to columns:, or take them out of the export."
+_NAMED = 5
 _RENAMED_HINT = (
     "Use the new name in contract and mapping; drift: {renamed: warn} would read it as the old one."
 )
@@ -62,7 +63,8 @@ class SteadySource(Source):
         self._tell(drift.missing, [self._missing(name, new) for name in gone])
         self._tell(drift.renamed, [self._renamed(old, now) for old, now in renamed.items()])
         if loaded.config.columns and drift.new != "accept":
-            self._tell(drift.new, [self._new(name) for name in new if name not in renamed.values()])
+            unknown = [name for name in new if name not in renamed.values()]
+            self._tell(drift.new, [self._new(unknown)] if unknown else [])
         if stops := [one for one in self.warnings if one.severity is Severity.ERROR]:
             raise SourceError(stops)
         names = {now: old for old, now in renamed.items()}
@@ -135,9 +137,10 @@ class SteadySource(Source):
         hint = f"Did you mean '{near[0]}'?" if near else _MISSING_HINT
         return self._problem(Code.MISSING_COLUMN, name, f"the source has no column '{name}'", hint)
 
-    def _new(self, name: str) -> Problem:
-        message = f"the source has a column '{name}' that is not in the contract"
-        return self._problem(Code.NEW_COLUMN, name, message, _NEW_HINT)
+    def _new(self, names: Sequence[str]) -> Problem:
+        some = ", ".join(map(repr, names[:_NAMED])) + (", ..." if len(names) > _NAMED else "")
+        message = f"{counted(len(names), 'column')} of the source not in the contract: {some}"
+        return self._loaded.document.problem(Code.NEW_COLUMN, ("columns",), message, _NEW_HINT)
 
     def _renamed(self, old: str, now: str) -> Problem:
         message = f"the source has no column '{old}', and a new one '{now}' that resembles it"

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 import threading
 import uuid
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import (
@@ -16,6 +19,7 @@ from sqlalchemy import (
     UpdateBase,
     and_,
     bindparam,
+    delete,
     func,
     insert,
     literal,
@@ -27,18 +31,24 @@ from sqlalchemy.dialects import mysql, postgresql, sqlite
 from scimport.apps.outbox import Delivery, DeliveryResult, Operation, Wait
 from scimport.codes import Code
 from scimport.errors import BudgetError
-from scimport.model import DeliveryCounts, Problem, Status
-from scimport.state import schema
+from scimport.model import ChangeKind, DeliveryCounts, Problem, Status
+from scimport.state import allocations, schema
 from scimport.state.database import Database
 from scimport.state.plans import Plans
-from scimport.state.schema import change, pace, person, person_user, plan, problem
+from scimport.state.queue import Queue
+from scimport.state.schema import awaited_manager, change, pace, person, person_user, plan, problem
 from scimport.state.vault import Values
 
 DAY = 86_400.0
 LOST_AFTER = 120.0
 """Seconds after which a request without an end is taken for lost with its process."""
 
-_PAGE = 500
+_WORDS = {
+    ChangeKind.LEAVER: "{:,} leavers",
+    ChangeKind.JOINER: "{:,} joiners",
+    ChangeKind.MOVER: "{:,} movers",
+    ChangeKind.UNCHANGED: "{:,} who did not change",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,20 +89,30 @@ class StateOutbox:
         self._plans = Plans(database, pipeline)
         self._plan_id = plan_id
         self._limits = limits
-        self._lock = threading.Lock()
-        self._waiting: deque[Operation] = deque()
-        self._last = 0
+        self._queue = Queue(database.vault, pipeline, plan_id)
+        self._page = 0
+        self._settled = threading.Condition()
+        self._waiting: deque[tuple[int, Operation]] = deque()
+        self._held: dict[int, int] = {}
         self._acknowledge = _acknowledgement(database.dialect)
         with database.write() as connection:
             _ensure_pace(database, connection, limits.scope)
             _close_lost(connection, plan_id, database.now(connection))
 
     def claim(self, size: int = 50) -> tuple[Operation, ...]:
-        """The next planned operations, at most ``size``, that no other caller has; () when none is left."""
-        with self._lock:
-            if len(self._waiting) < size:
-                self._load()
-            return tuple(self._waiting.popleft() for _ in range(min(size, len(self._waiting))))
+        """The next planned operations, at most ``size``, that no other caller has; () when none is left.
+
+        Who is in a later wave is held back as long as others have people of an earlier one: a caller waits
+        then until they are accepted, rejected or released, rather than send a request that is not full.
+        """
+        with self._settled:
+            while True:
+                while len(self._waiting) < size and self._load():
+                    pass
+                number = self._ready(size)
+                if number == min(size, len(self._waiting)):
+                    return self._take(number)
+                self._settled.wait()
 
     def begin(self, operations: Sequence[Operation]) -> Delivery | Wait:
         """Write a request down before it is sent, if the pace has room for it now.
@@ -144,6 +164,8 @@ class StateOutbox:
                 connection.execute(update(pace).where(mine).values(not_before=now + retry_after))
             if result is DeliveryResult.ACCEPTED:
                 self._accept(connection, delivery, now)
+        if result is DeliveryResult.ACCEPTED:
+            self._settle(delivery.operations)
 
     def reject(self, operation: Operation, *, message: str) -> None:
         """The endpoint refuses this record: keep its words as a problem of the plan."""
@@ -154,11 +176,32 @@ class StateOutbox:
             rejected = update(change).where(change.c.id == operation.change_id)
             connection.execute(rejected.values(status=Status.REJECTED.value))
             self._plans.add_problems(connection, self._plan_id, [refused])
+        self._settle([operation])
 
     def release(self, operations: Sequence[Operation]) -> None:
         """Give operations back that were claimed and not sent."""
-        with self._lock:
-            self._waiting.extendleft(reversed(operations))
+        with self._settled:
+            back = [(self._held.pop(one.change_id), one) for one in operations]
+            self._waiting = deque(sorted([*back, *self._waiting], key=itemgetter(0)))
+            self._settled.notify_all()
+
+    def _ready(self, size: int) -> int:
+        """How many of those who wait, at most ``size``, are behind nobody whom others have."""
+        earliest = min(self._held.values(), default=math.inf)
+        first = itertools.islice(self._waiting, size)
+        return sum(1 for _ in itertools.takewhile(lambda one: one[0] <= earliest, first))
+
+    def _take(self, number: int) -> tuple[Operation, ...]:
+        taken = [self._waiting.popleft() for _ in range(number)]
+        self._held |= {operation.change_id: wave for wave, operation in taken}
+        return tuple(operation for _, operation in taken)
+
+    def _settle(self, operations: Sequence[Operation]) -> None:
+        """Nobody waits for these people any more."""
+        with self._settled:
+            for one in operations:
+                self._held.pop(one.change_id, None)
+            self._settled.notify_all()
 
     def _accept(self, connection: Connection, delivery: Delivery, now: float) -> None:
         ids = [one.change_id for one in delivery.operations]
@@ -179,6 +222,18 @@ class StateOutbox:
         connection.execute(known, {"ids": ids, "at": now, "by": delivery.id})
         connection.execute(new, {"ids": ids, "at": now, "by": delivery.id})
         connection.execute(users, {"ids": ids})
+        self._await_managers(connection, ids)
+        keys = [one.key for one in delivery.operations]
+        allocations.accept(connection, self._pipeline, self._plan_id, keys)
+
+    def _await_managers(self, connection: Connection, ids: Sequence[int]) -> None:
+        """Note who was accepted before the manager whom the record names: the endpoint leaves that empty."""
+        rows = connection.execute(_ACCEPTED_MANAGERS, {"ids": ids}).all()
+        people = [row[0] for row in rows]
+        connection.execute(delete(awaited_manager).where(awaited_manager.c.person_id.in_(people)))
+        early = [{"person_id": row[0], "external_id": row[1]} for row in rows if row[1] and not row[2]]
+        if early:
+            connection.execute(insert(awaited_manager), early)
 
     def tally(self) -> DeliveryCounts:
         """What has become of the plan so far: people by status, and calls."""
@@ -201,23 +256,14 @@ class StateOutbox:
             throttled=calls.get(DeliveryResult.THROTTLED.value, 0),
         )
 
-    def _load(self) -> None:
-        # The plan's index is in order of key: hidden from it, each page goes on in order of id where the last
-        # one ended, instead of sorting the whole plan again.
-        mine = change.c.plan_id.concat("") == self._plan_id
-        query = select(change.c.id, change.c.key, change.c.body).where(
-            change.c.id > self._last, mine, change.c.status == Status.PLANNED.value
-        )
+    def _load(self) -> bool:
+        """Take in the next page, if there is one."""
         with self._database.read() as connection:
-            if not self._last:
-                first = select(func.min(change.c.id)).where(change.c.plan_id == self._plan_id)
-                self._last = (connection.execute(first).scalar() or 1) - 1
-                query = query.where(change.c.id > self._last)
-            page = connection.execute(query.order_by(change.c.id).limit(_PAGE)).all()
-        opened, name = self._vault.open, self._pipeline
-        self._waiting.extend(Operation(row[0], row[1], opened(name, row[1], bytes(row[2]))) for row in page)
-        if page:
-            self._last = page[-1][0]
+            page = self._queue.after(connection, self._page)
+        if page is not None:
+            self._page = page.number
+            self._waiting.extend((page.wave, one) for one in page.operations)
+        return page is not None
 
     def _wait(self, connection: Connection, now: float) -> float:
         limits = self._limits
@@ -237,9 +283,18 @@ class StateOutbox:
         calls, first = used_calls(connection, limits.scope, now)
         if first is not None and calls >= limits.daily_calls:
             minutes = max(round((first + DAY - now) / 60), 1)
-            message = f"{calls} of {limits.daily_calls} calls of 24 hours are used; what is left stays staged"
+            message = f"{calls} of {limits.daily_calls} calls of 24 hours are used; {self._left(connection)}"
             hint = f"A call is free in {minutes} minutes: run `scimport resume {self._pipeline}` then."
             raise BudgetError(Problem(Code.BUDGET_EXHAUSTED, message, hint=hint))
+
+    def _left(self, connection: Connection) -> str:
+        """Who is still to be sent, in words."""
+        planned = change.c.plan_id == self._plan_id, change.c.status == Status.PLANNED.value
+        query = select(change.c.kind, func.count()).where(*planned).group_by(change.c.kind)
+        counts = {row[0]: row[1] for row in connection.execute(query)}
+        order = (ChangeKind.LEAVER, ChangeKind.JOINER, ChangeKind.MOVER, ChangeKind.UNCHANGED)
+        words = [_WORDS[kind].format(counts[kind]) for kind in order if kind in counts]
+        return f"still staged, and sent in this order: {', '.join(words)}"
 
 
 def used_calls(connection: Connection, scope: str, now: float) -> tuple[int, float | None]:
@@ -275,7 +330,7 @@ def _acknowledgement(dialect: str) -> tuple[UpdateBase, UpdateBase, UpdateBase]:
     People are not upserted: PostgreSQL would use up an id for each conflict, and ids are kept dense.
     Parameters of all: ``ids`` of changes; of the first two: ``at`` (seconds), ``by`` (delivery).
     """
-    copied = ["key", "external_id", "active", "row_digest", "user_digest", "attempt"]
+    copied = ["key", "external_id", "active", "row_digest", "user_digest", "name_digest", "attempt"]
     accepted = and_(change.c.id.in_(bindparam("ids", expanding=True)), plan.c.id == change.c.plan_id)
     same = and_(person.c.pipeline == plan.c.pipeline, person.c.key == change.c.key)
     changed: dict[str, Any] = {name: change.c[name] for name in copied} | {
@@ -290,6 +345,19 @@ def _acknowledgement(dialect: str) -> tuple[UpdateBase, UpdateBase, UpdateBase]:
     new = insert(person).from_select(columns, unknown.order_by(change.c.key))
     users = select(person.c.id, change.c.body).where(accepted, same)
     return known, new, _upsert(dialect, person_user, ["person_id", "body"], users, ["person_id"])
+
+
+def _accepted_managers() -> Select[Any]:
+    """Of accepted changes (parameter ``ids``): the person's id, the manager, whether that one is known."""
+    manager = person.alias()
+    of_manager = and_(manager.c.pipeline == plan.c.pipeline, manager.c.external_id == change.c.manager)
+    is_known = select(manager.c.id).where(of_manager).exists()
+    accepted = and_(change.c.id.in_(bindparam("ids", expanding=True)), plan.c.id == change.c.plan_id)
+    same = and_(person.c.pipeline == plan.c.pipeline, person.c.key == change.c.key)
+    return select(person.c.id, change.c.manager, is_known).where(accepted, same)
+
+
+_ACCEPTED_MANAGERS = _accepted_managers()
 
 
 def _upsert(

@@ -48,6 +48,7 @@ class Person(NamedTuple):
     key: str
     external_id: str
     body: bytes
+    name_digest: int
 
 
 class People:
@@ -98,17 +99,24 @@ class People:
             )
             connection.execute(statement, [{"person_id": n, "digest": digest} for n, digest in digests])
 
+    def compare_again(self, connection: Connection, ids: Sequence[int]) -> None:
+        """People are sent again with the next plan that finds them in the source, changed or not."""
+        never = {"row_digest": b"", "user_digest": b""}
+        connection.execute(update(person).where(person.c.id.in_(ids)).values(never))
+
     def listed(
         self, connection: Connection, ids: Sequence[int], *, inactive: bool = False, size: int = 500
     ) -> Iterator[list[Person]]:
         """Those of ``ids`` who are of this pipeline, in pages; inactive ones only where they are wanted."""
-        columns = (person.c.id, person.c.key, person.c.external_id, person_user.c.body)
+        columns = (person.c.id, person.c.key, person.c.external_id, person_user.c.body, person.c.name_digest)
         joined = select(*columns).join(person_user, person_user.c.person_id == person.c.id)
         query = joined.where(person.c.pipeline == self._pipeline).order_by(person.c.id)
         query = query if inactive else query.where(person.c.active)
         for start in range(0, len(ids), size):
             page = connection.execute(query.where(person.c.id.in_(ids[start : start + size])))
-            if people := [Person(row[0], row[1], row[2], self._open(row[1], bytes(row[3]))) for row in page]:
+            if people := [
+                Person(row[0], row[1], row[2], self._open(row[1], bytes(row[3])), row[4]) for row in page
+            ]:
                 yield people
 
     def count(self, connection: Connection) -> tuple[int, int]:

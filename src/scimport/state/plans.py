@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -14,7 +14,9 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, and_, delete, func
 
 from scimport.codes import Code
 from scimport.model import Change, ChangeKind, PlanCounts, Problem, Severity, Status
+from scimport.state import allocations, schema
 from scimport.state.database import Database
+from scimport.state.queue import Queue
 from scimport.state.schema import change, delivery, person, person_user, plan, problem
 from scimport.state.vault import Values
 
@@ -23,6 +25,8 @@ PLAN_LIFE = 86_400.0
 
 KEEP_PLANS = 10
 """The changes and problems of this many plans of a pipeline are kept; older ones are removed."""
+
+_PAGE = 500
 
 _CHANGE_COLUMNS = (
     "plan_id",
@@ -35,6 +39,8 @@ _CHANGE_COLUMNS = (
     "row_digest",
     "user_digest",
     "body",
+    "name_digest",
+    "manager",
 )
 _PROBLEM_COLUMNS = tuple(column.name for column in problem.columns if column.name != "id")
 
@@ -79,6 +85,7 @@ class Plans:
         """Begin a plan; returns its id. Unfinished business of earlier, never applied plans is discarded."""
         now = self._database.now(connection)
         self._discard(connection)
+        allocations.drop_unused(connection, self._pipeline)
         plan_id = new_id("p", now)
         row = {
             "id": plan_id,
@@ -96,8 +103,23 @@ class Plans:
             self._forget(connection, [plan_id])
         connection.execute(update(plan).where(plan.c.id == plan_id).values(state=state.value))
 
-    def finish_building(self, connection: Connection, plan_id: str, counts: PlanCounts) -> None:
-        """The plan is complete: it can be applied from now on."""
+    def finish_building(
+        self,
+        connection: Connection,
+        plan_id: str,
+        counts: PlanCounts,
+        waves: Iterable[Sequence[int]] | None = None,
+    ) -> None:
+        """The plan is complete: it can be applied from now on.
+
+        Args:
+            connection: In a transaction.
+            plan_id: The plan.
+            counts: What it found.
+            waves: The order in which it is sent, for ``Queue.keep``; left out: as it was staged.
+        """
+        queue = Queue(self._vault, self._pipeline, plan_id)
+        queue.keep(connection, [queue.staged(connection)] if waves is None else waves)
         values = {"state": PlanState.STAGED, "counts": orjson.dumps(counts).decode()}
         connection.execute(update(plan).where(plan.c.id == plan_id).values(values))
 
@@ -189,18 +211,10 @@ class Plans:
         """Take the change of a key out of the plan."""
         connection.execute(delete(change).where(change.c.plan_id == plan_id, change.c.key == key))
 
-    def keep_first(self, connection: Connection, plan_id: str, limit: int) -> int:
-        """Leave out all but the first ``limit`` changes to be sent; returns how many were left out."""
-        planned = select(change.c.id).where(change.c.plan_id == plan_id, change.c.status == Status.PLANNED)
-        last = connection.execute(planned.order_by(change.c.id).offset(max(limit - 1, 0)).limit(1)).scalar()
-        if last is None:
-            return 0
-        surplus = (
-            change.c.plan_id == plan_id,
-            change.c.status == Status.PLANNED,
-            change.c.id > (last if limit else 0),
-        )
-        return connection.execute(delete(change).where(*surplus)).rowcount
+    def drop(self, connection: Connection, ids: Sequence[int]) -> None:
+        """Leave changes out of the plan."""
+        for start in range(0, len(ids), _PAGE):
+            connection.execute(delete(change).where(change.c.id.in_(ids[start : start + _PAGE])))
 
     def external_id_collisions(self, connection: Connection, plan_id: str) -> list[tuple[str, int]]:
         """(key, position) of each planned change whose externalId another key has, here or there."""
@@ -225,7 +239,7 @@ class Plans:
         keys: Sequence[str] = (),
         part: tuple[int, int | None] = (0, None),
     ) -> Iterator[Mapping[str, Any]]:
-        """The changes of the plan in the order in which they are sent, with their status now.
+        """The changes of the plan in the order in which they were staged, with their status now.
 
         Args:
             connection: The state.
@@ -283,7 +297,7 @@ class Plans:
         for plan_id in (
             connection.execute(query.order_by(plan.c.created_at.desc()).offset(KEEP_PLANS)).scalars().all()
         ):
-            for table in (change, problem):
+            for table in (change, problem, schema.queue):
                 connection.execute(delete(table).where(table.c.plan_id == plan_id))
             connection.execute(delete(plan).where(plan.c.id == plan_id))
 

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 from sqlalchemy import Connection, bindparam, func, select, update
 
 from scimport.codes import Code
@@ -15,7 +16,7 @@ from scimport.model import Problem
 from scimport.state import keyring, locks
 from scimport.state.database import Database
 from scimport.state.plans import PlanState
-from scimport.state.schema import change, person, person_user, plan, problem
+from scimport.state.schema import allocation, change, person, person_user, plan, problem
 from scimport.state.vault import Keeping, Values, Vault
 
 PAGE = 500
@@ -82,7 +83,7 @@ def _rekeyed(database: Database, keeping: Keeping) -> Rekeyed:
             hint = f'Finish that first: say state.values = "{following.values}" in scimport.toml.'
             raise StateError(Problem(Code.STATE_VALUES, message, hint=hint))
     conversion = _Conversion(database, old, following.vault(keeping.keys))
-    rows = conversion.people() + conversion.changes() + conversion.problems()
+    rows = conversion.people() + conversion.changes() + conversion.allocations() + conversion.problems()
     with database.write() as connection:
         keyring.promote(connection, following)
     database.compact()
@@ -120,7 +121,7 @@ class _Conversion:
                     continue
                 body = self._old.open(pipeline, key, bytes(stored))
                 users.append({"of": number, "body": self._new.rest(pipeline, key, body)})
-                digests.append({"of": number, "user_digest": self._new.digest(body), "row_digest": b""})
+                digests.append({"of": number, **self._digests(body)})
             _write(connection, person_user, person_user.c.person_id, users)
             _write(connection, person, person.c.id, digests)
             return len(users)
@@ -148,13 +149,28 @@ class _Conversion:
                     continue
                 body = self._old.open(pipeline, key, bytes(stored))
                 kept = self._kept(pipeline, key, body, unsent=delivery is None and state in _UNSENT)
-                rows.append(
-                    {"of": number, "body": kept, "user_digest": self._new.digest(body), "row_digest": b""}
-                )
+                rows.append({"of": number, "body": kept, **self._digests(body)})
             _write(connection, change, change.c.id, rows)
             return len(rows)
 
         return self._pages(query, change.c.id, convert)
+
+    def allocations(self) -> int:
+        """Convert values that were allotted to people."""
+        query = select(allocation.c.id, allocation.c.pipeline, allocation.c.key, allocation.c.value)
+
+        def convert(connection: Connection, page: Sequence[Any]) -> int:
+            rows = []
+            for number, pipeline, key, stored in page:
+                if self._is_done(bytes(stored)):
+                    continue
+                text = self._old.open(pipeline, key, bytes(stored))
+                digest = self._new.digest_name(text.decode().replace("\0", ""))
+                rows.append({"of": number, "value": self._new.seal(pipeline, key, text), "digest": digest})
+            _write(connection, allocation, allocation.c.id, rows)
+            return len(rows)
+
+        return self._pages(query, allocation.c.id, convert)
 
     def problems(self) -> int:
         """Convert the values that problems name."""
@@ -177,6 +193,11 @@ class _Conversion:
         if unsent or self._new.values is not Values.DIGEST:
             return self._new.seal(pipeline, key, body)
         return b""
+
+    def _digests(self, body: bytes) -> dict[str, bytes | int]:
+        name = orjson.loads(body).get("userName")
+        digest = self._new.digest_name(name) if name else 0
+        return {"user_digest": self._new.digest(body), "row_digest": b"", "name_digest": digest}
 
     def _is_done(self, stored: bytes | str) -> bool:
         return self._new.holds(stored)

@@ -49,9 +49,11 @@ person = Table(
     Column("acknowledged_at", Double, nullable=False),
     Column("delivery_id", BigInteger, nullable=False),
     Column("attempt", Integer, nullable=False, server_default="1", comment="how often it was sent as it is"),
+    Column("name_digest", BigInteger, nullable=False, server_default="0", comment="of userName; 0: none"),
     UniqueConstraint("pipeline", "key"),
-    # Entries of the provisioning log name people by externalId.
+    # Entries of the provisioning log, and reports, name people by externalId.
     Index("ix_person_pipeline_external_id", "pipeline", "external_id"),
+    Index("ix_person_pipeline_name_digest", "pipeline", "name_digest"),
 )
 
 # Apart from the people, so that a comparison reads narrow rows only: many to a page.
@@ -60,6 +62,30 @@ person_user = Table(
     metadata,
     Column("person_id", BigInteger, primary_key=True, autoincrement=False),
     Column("body", _Body, nullable=False, comment="the SCIM user that the endpoint last acknowledged"),
+)
+
+# People who were accepted before the manager whom their record names: the endpoint has left that empty.
+awaited_manager = Table(
+    "awaited_manager",
+    metadata,
+    Column("person_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("external_id", _Key, nullable=False, comment="of the manager"),
+)
+
+allocation = Table(
+    "allocation",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("pipeline", _Key, nullable=False),
+    Column("key", _Key, nullable=False),
+    Column("pool", String(255), nullable=False, comment="where nobody else may have the value"),
+    Column(
+        "plan_id", _Key, nullable=False, comment="whose value it is until the person is accepted; else empty"
+    ),
+    Column("digest", BigInteger, nullable=False, comment="of the whole text"),
+    Column("value", _Body, nullable=False, comment="text before the value, the value, text behind it"),
+    Index("ix_allocation_pipeline_key", "pipeline", "key"),
+    Index("ix_allocation_pipeline_digest", "pipeline", "digest"),
 )
 
 # Apart from the people too. The outcome of an earlier delivery than the person's last says nothing of that.
@@ -110,7 +136,19 @@ change = Table(
     Column("body", _Body, nullable=False),
     Column("delivery_id", BigInteger),
     Column("attempt", Integer, nullable=False, server_default="1", comment="how often it is sent as it is"),
+    Column("name_digest", BigInteger, nullable=False, server_default="0", comment="of userName; 0: none"),
+    Column("manager", _Key, nullable=False, server_default="", comment="externalId; empty: none is named"),
     UniqueConstraint("plan_id", "key"),
+)
+
+# Some hundred changes a row: a column of the change itself would mean to write every user again.
+queue = Table(
+    "queue",
+    metadata,
+    Column("plan_id", _Key, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("wave", Integer, nullable=False, comment="sent when all of the waves before it are accepted"),
+    Column("changes", Text, nullable=False, comment="their ids in the order in which they are sent, as JSON"),
 )
 
 delivery = Table(

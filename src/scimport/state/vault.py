@@ -17,7 +17,7 @@ from typing import Any
 import orjson
 
 from scimport.codes import Code
-from scimport.digests import digest_user
+from scimport.digests import digest_name, digest_user
 from scimport.errors import StateError
 from scimport.model import Problem
 
@@ -107,6 +107,10 @@ class Vault:
     def digest(self, body: bytes) -> bytes:
         """Digest of a user, to tell whether another one is the same."""
         return digest_user(body, self.digest_key)
+
+    def digest_name(self, user_name: str) -> int:
+        """Digest of a ``userName``, to tell whether another one is the same."""
+        return digest_name(user_name, self.digest_key)
 
 
 class Sealed(Vault):

@@ -10,6 +10,7 @@ from jinja2.runtime import Context
 
 from scimport.mappings.filters.blanks import is_blank
 from scimport.mappings.filters.texts import to_text
+from scimport.mappings.marks import mark
 
 
 def first(value: Any) -> Any:
@@ -50,14 +51,29 @@ def to_list(value: Any) -> Any:
     return value if is_blank(value) else list(value)
 
 
-def unique(value: Any) -> Any:
-    """Filter ``unique``: the items without repeats, in order; texts that differ by case only are repeats.
+def unique(value: Any, pool: str = "", keep: bool = True) -> Any:
+    """Filter ``unique``: of a list the items without repeats; of a text one that nobody else has.
+
+    Texts that differ by case only are repeats. What becomes of a text is settled when all others are known:
+    here it is only marked (:mod:`scimport.mappings.marks`).
+
+    Args:
+        value: The list, or the text that is wanted.
+        pool: Of a text: where nobody else may have it; left out: in the attribute.
+        keep: Of a text: whether a person keeps what was settled first, whatever is wanted later.
+
+    Raises:
+        ValueError: A list has no pool; a text holds characters that no text may hold.
 
     >>> unique(["HR", "IT", "hr"])
     ['HR', 'IT']
     """
     if is_blank(value):
         return value
+    if isinstance(value, str):
+        return mark(value, pool, keeps=keep)
+    if pool:
+        raise ValueError("unique takes a pool for a text only")
     found: dict[Any, Any] = {}
     for item in value:
         found.setdefault(item.casefold() if isinstance(item, str) else item, item)
