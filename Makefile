@@ -5,7 +5,7 @@ PYTHON ?= $(shell for found in python3.13 python3.12 python3.11 python3; do \
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 
-.PHONY: help setup demo test lint types format bench soak lock clean
+.PHONY: help setup demo test lint types format bench soak kills lock clean
 
 help: ## Say what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -40,6 +40,9 @@ bench: setup ## Measure the pipeline beside its alternatives (some minutes)
 
 soak: setup ## Live a week of daily runs under faults (half an hour; SOAK="--people 3000" is shorter)
 	@$(BIN)/python benchmarks/soak.py $(SOAK)
+
+kills: setup ## Kill commands at a hundred random moments, and see that nobody is lost
+	@$(BIN)/python benchmarks/kills.py $(KILLS)
 
 lock: setup ## Choose the newest allowed versions of everything
 	@$(PIP) install uv && $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --upgrade --quiet \
