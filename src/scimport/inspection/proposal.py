@@ -24,6 +24,8 @@ MAPPING_SCHEMA = _SCHEMA.format("mapping")
 """The first line of a mapping file, for editors."""
 
 _NAMES = ("name.givenName", "name.familyName")
+# So many keys are enough to tell their pattern.
+_ENOUGH = 20
 _ENTRY = re.compile(r'(\w+)\[type eq "(\w+)"\]\.(\w+)')
 _UNMAPPED = {
     "hired": "SCIM has no attribute for it; a custom one can hold it",
@@ -99,7 +101,8 @@ def _rules(found: Inspection, column: Column, key: str) -> Iterator[str]:
     meaning, remark = found.meanings.get(column.name), ""
     rule: dict[str, Any] = {}
     if column.name == key:
-        rule = {"required": True, **({"pattern": column.pattern} if column.pattern else {})}
+        pattern = _key_pattern(column)
+        rule = {"required": True, **({"pattern": pattern} if pattern else {})}
     elif found.active and column.name == found.active[0]:
         rule = {"required": True, "values": sorted(column.values)}
     elif column.kind == "date":
@@ -120,6 +123,13 @@ def _rules(found: Inspection, column: Column, key: str) -> Iterator[str]:
         return
     text = f"  {scalar(column.name)}:" + (f" {scalar(rule)}" if rule else "")
     yield text + (f" # {remark}" if remark else "")
+
+
+def _key_pattern(column: Column) -> str | None:
+    """What every key looks like; of a number without zeros before it, the next one may be longer."""
+    if column.kind == "integer":
+        return "[0-9]+"
+    return column.pattern if column.zeros or column.full >= _ENOUGH else None
 
 
 # the mapping

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -55,6 +55,7 @@ class SteadySource(Source):
 
     def __init__(self, source: Source, loaded: LoadedSource) -> None:
         self._source, self._loaded = source, loaded
+        self._running: Generator[Batch] | None = None
         self.warnings: list[Problem] = []
         missing = [name for name in loaded.config.columns if name not in source.columns]
         new = [name for name in source.columns if name not in {*loaded.config.columns, loaded.config.key}]
@@ -73,6 +74,25 @@ class SteadySource(Source):
 
     def batches(self, size: int) -> Iterator[Batch]:
         """Read all rows once; a column that is missing is ``None`` in all of them."""
+        self._end()
+        self._running = self._read(size)
+        return self._running
+
+    def place(self, position: int) -> Place:
+        """Say where a row is."""
+        return self._source.place(position)
+
+    def close(self) -> None:
+        """Close the source."""
+        self._end()
+        self._source.close()
+
+    def _end(self) -> None:
+        if self._running is not None:
+            self._running.close()
+            self._running = None
+
+    def _read(self, size: int) -> Generator[Batch]:
         batches = self._source.batches(size)
         if self._added:
             batches = self._widened(batches)
@@ -82,16 +102,8 @@ class SteadySource(Source):
             if rule is not None and rule.type != "text"
         }
         if typed and self._loaded.config.drift.retyped != "accept":
-            return self._judged(batches, typed)
-        return batches
-
-    def place(self, position: int) -> Place:
-        """Say where a row is."""
-        return self._source.place(position)
-
-    def close(self) -> None:
-        """Close the source."""
-        self._source.close()
+            batches = self._judged(batches, typed)
+        yield from batches
 
     def _widened(self, batches: Iterator[Batch]) -> Iterator[Batch]:
         blank = [None] * self._added
