@@ -42,11 +42,12 @@ from scimport.cli.app import app, main
 from scimport.codes import Code
 from scimport.mappings.expression import Scope, parse
 from scimport.mappings.filters import FILTERS, NOT_OFFERED, TESTS
+from scimport.mappings.lookups import Lookups
 from scimport.mappings.mapping import _reason
 from scimport.mappings.template import MappingEnvironment, compile_probes
 from scimport.mappings.values import join, part
 from scimport.plan.guards import allowed
-from scimport.project import Project, config
+from scimport.project import Project, cases, config, overrides
 from scimport.project.source_config import SOURCE_KINDS
 from scimport.sandbox.faults import Expiry, Failure, Faults, Latency, Strike, Throttling
 from scimport.sandbox.settings import Settings
@@ -248,20 +249,26 @@ def _run_console(block: Block, where: str, shell: Shell) -> None:
             assert _is_shown(shown, printed), f"{where}: `{command}` prints:\n{printed}"
 
 
-def _run_jinja(block: Block, where: str, _shell: Shell) -> None:
+def _run_jinja(block: Block, where: str, shell: Shell) -> None:
     row: dict[str, Any] = {}
     for number, line in enumerate(block.text.splitlines(), block.line + 1):
         if found := re.fullmatch(r"\{# row: (\{.*\}) #\}", line):
             row = json.loads(found[1])
+        elif found := re.fullmatch(r"\{# (mappings/\S+): (\".*\") #\}", line):
+            path = shell.folder / found[1]
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(json.loads(found[2]), "utf-8")
         elif line.strip():
             found = re.fullmatch(r"(.*?)\s*\{# (.*?) #\}", line)
             assert found, f"{where}: line {number} does not say what it gives"
-            assert _evaluated(found[1], row) == found[2], f"{where}: line {number}"
+            assert _evaluated(found[1], row, shell.folder) == found[2], f"{where}: line {number}"
 
 
-def _evaluated(source: str, row: dict[str, Any]) -> str:
+def _evaluated(source: str, row: dict[str, Any], folder: Path) -> str:
     """What an expression gives, as JSON, or why it gives nothing."""
-    environment, scope = MappingEnvironment(), Scope(None, {}, datetime(2026, 11, 23, 12, tzinfo=UTC))
+    lookups = Lookups(folder)
+    environment = MappingEnvironment({"lookup": lookups.filter})
+    scope = Scope(None, {}, datetime(2026, 11, 23, 12, tzinfo=UTC), lookups=lookups)
     expression, issues = parse(environment, scope, source)
     if issues:
         return f"error: {issues[0].message}"
@@ -355,7 +362,7 @@ def test_commands_that_are_shown_exist() -> None:
 def test_every_filter_is_documented_with_an_example() -> None:
     page = _page(DOCS / "filters.md")
     examples = "".join(block.text for block in page.blocks if block.language == "jinja")
-    named = set(re.findall(r"`([a-z]+)", "".join(h for h in page.headings if h.startswith("`"))))
+    named = set(re.findall(r"`([a-z_]+)", "".join(h for h in page.headings if h.startswith("`"))))
     assert named == set(FILTERS)
     for name in FILTERS:
         assert re.search(rf"\| {name}\b", examples), f"filters.md has no example of {name}"
@@ -417,7 +424,9 @@ def _key_row(model: type[BaseModel], name: str) -> str:
 
 _FILES = (
     *SOURCE_KINDS.values(),
+    overrides.OverrideConfig,
     config.MappingConfig,
+    cases.CasesConfig,
     config.PipelineConfig,
     config.SettingsConfig,
 )

@@ -112,6 +112,9 @@ def test_nothing_is_wrong_with_the_files() -> None:
 def test_editors_are_told_the_schema_of_each_file(folder: str) -> None:
     schema = f"{folder.removesuffix('s')}.schema.json"
     assert schema in editor_schemas()
+    for file in (ROOT / "mappings" / "tests").glob("*.yml"):
+        first = file.read_text(encoding="utf-8").splitlines()[0]
+        assert first == "# yaml-language-server: $schema=../../.scimport/schemas/tests.schema.json", file
     for file in (ROOT / folder).glob("*.yml"):
         first = file.read_text(encoding="utf-8").splitlines()[0]
         assert first == f"# yaml-language-server: $schema=../.scimport/schemas/{schema}", file

@@ -38,6 +38,9 @@ class Code(StrEnum):
     NEW_COLUMN = "new-column"
     RENAMED_COLUMN = "renamed-column"
     RETYPED_COLUMN = "retyped-column"
+    OVERRIDE_APPLIED = "override-applied"
+    OVERRIDE_EXPIRED = "override-expired"
+    OVERRIDE_UNUSED = "override-unused"
     DATABASE_UNREACHABLE = "database-unreachable"
     QUERY_FAILED = "query-failed"
 
@@ -73,6 +76,19 @@ class Code(StrEnum):
     BAD_SCHEMA = "bad-schema"
     IMPORT_SYNTAX = "import-syntax"
     NOT_IMPORTED = "not-imported"
+
+    # Mappings: rules of `check` that can be switched off
+    ACTIVE_ON_BLANK = "active-on-blank"
+    FAILS_ON_BLANK = "fails-on-blank"
+    DATE_WITHOUT_TIME = "date-without-time"
+    IGNORED_TYPE = "ignored-type"
+    UNUSED_VAR = "unused-var"
+    OVERRIDDEN_VAR = "overridden-var"
+    HARD_CODED_DOMAIN = "hard-coded-domain"
+    UNMAPPED_ATTRIBUTE = "unmapped-attribute"
+    COLUMN_NOT_IN_CONTRACT = "column-not-in-contract"
+    UNUSED_COLUMN = "unused-column"
+    UNUSED_ALLOW = "unused-allow"
 
     # Guards
     GUARD_LEAVERS = "guard-leavers"

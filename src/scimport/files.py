@@ -5,13 +5,13 @@ from __future__ import annotations
 import csv
 import dataclasses
 import itertools
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
 from scimport.apps.bulk import bulk_request
 from scimport.apps.outbox import MAX_OPERATIONS, Operation
 from scimport.model import Problem
+from scimport.private import private_file, private_folder
 
 
 def write_problems(path: Path, problems: Iterable[Problem], *, show_values: bool) -> bool:
@@ -24,9 +24,9 @@ def write_problems(path: Path, problems: Iterable[Problem], *, show_values: bool
     first = next(rows, None)
     if first is None:
         return False
-    path.parent.mkdir(parents=True, exist_ok=True)
+    private_folder(path.parent)
     names = [field.name for field in dataclasses.fields(Problem) if field.name != "keys"]
-    with open(path, "w", encoding="utf-8", newline="", opener=private) as file:
+    with open(path, "w", encoding="utf-8", newline="", opener=private_file) as file:
         writer = csv.DictWriter(file, names, extrasaction="ignore")
         writer.writeheader()
         for problem in itertools.chain([first], rows):
@@ -41,15 +41,10 @@ def write_requests(folder: Path, operations: Iterable[Operation]) -> int:
     Returns:
         How many were written: ``request-00001.json`` and so on.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    private_folder(folder)
     rest, count = iter(operations), 0
     while part := tuple(itertools.islice(rest, MAX_OPERATIONS)):
         count += 1
-        with open(folder / f"request-{count:05}.json", "wb", opener=private) as file:
+        with open(folder / f"request-{count:05}.json", "wb", opener=private_file) as file:
             file.write(bulk_request(part))
     return count
-
-
-def private(path: str, flags: int) -> int:
-    """Open a file as its owner's alone; an ``opener`` of ``open``."""
-    return os.open(path, flags, 0o600)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 
 from scimport.mappings.mapping import Mapping, compile_mapping
 from scimport.mappings.validation import UserValidator
 from scimport.model import Problem
 from scimport.plan.records import Input
 from scimport.project import Pipeline, Project
+from scimport.project.overrides import load_overrides
 from scimport.sources.contract import compile_contract
+from scimport.sources.corrected import CorrectedSource
 from scimport.sources.drift import open_steady
 
 
@@ -30,7 +32,9 @@ def opened(project: Project, pipeline: Pipeline, now: datetime) -> Iterator[Inpu
     """
     loaded = project.source(pipeline.config.source)
     config = loaded.config
-    with open_steady(loaded, project.root) as source:
+    overrides = load_overrides(project, loaded.name)
+    with open_steady(loaded, project.root) as steady:
+        source = CorrectedSource(steady, loaded, overrides, now.date()) if overrides else steady
         mapping, validator = compiled(project, pipeline, source.columns, now)
         yield Input(
             source=source,
@@ -55,8 +59,11 @@ def known_columns(project: Project, pipeline: Pipeline) -> tuple[tuple[str, ...]
         SourceError: The source cannot be opened.
     """
     loaded = project.source(pipeline.config.source)
-    with open_steady(loaded, project.root) as source:
-        return source.columns, tuple(source.warnings)
+    overrides = load_overrides(project, loaded.name)
+    with open_steady(loaded, project.root) as steady:
+        if overrides:
+            CorrectedSource(steady, loaded, overrides, datetime.now(UTC).date())
+        return steady.columns, tuple(steady.warnings)
 
 
 def compiled(
@@ -74,5 +81,5 @@ def compiled(
         ConfigError: The mapping is wrong, with every problem of its files.
     """
     chain = project.mapping_chain(pipeline.config.mapping)
-    mapping = compile_mapping(chain, columns, schemas=project.schemas(chain), now=now)
+    mapping = compile_mapping(chain, columns, schemas=project.schemas(chain), now=now, root=project.root)
     return mapping, UserValidator(mapping.schema, nullable=mapping.clear)

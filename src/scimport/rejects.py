@@ -10,9 +10,9 @@ from pathlib import Path
 
 from scimport.codes import Code
 from scimport.errors import UsageError
-from scimport.files import private
 from scimport.model import Place, Problem, Severity
 from scimport.plan.records import key_text
+from scimport.private import private_file
 from scimport.project import LoadedSource, Project
 from scimport.sources.base import Source, open_source, source_state
 from scimport.state import Database
@@ -82,7 +82,9 @@ def write_rows(project: Project, source: LoadedSource, why: Reasons, path: Path)
     with (
         open_source(config, name=source.name, root=project.root) as rows,
         # Reasons are ours, and may hold signs that the source's encoding does not have.
-        open(path, "w", encoding=encoding, errors="backslashreplace", newline="", opener=private) as file,
+        open(
+            path, "w", encoding=encoding, errors="backslashreplace", newline="", opener=private_file
+        ) as file,
     ):
         writer = csv.writer(file, delimiter=delimiter, quotechar=quote)
         names = [name for name in rows.columns if name not in ADDED]

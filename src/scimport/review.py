@@ -15,6 +15,7 @@ from scimport.inputs import compiled
 from scimport.model import Problem, Severity
 from scimport.plan import Input
 from scimport.project import LoadedSource, Pipeline, Project
+from scimport.project.overrides import load_overrides
 from scimport.project.source_config import query_file
 from scimport.sources.base import source_state
 from scimport.state import Database
@@ -34,6 +35,7 @@ def digests(project: Project, pipeline: Pipeline, source: Input) -> dict[str, st
             loaded.document.data,
             _query(loaded, project.root),
             source_state(loaded.config, project.root),
+            [one.config.model_dump() for one in load_overrides(project, loaded.name)],
         ],
         "mapping": mapping.fingerprint.hex(),
     }

@@ -19,7 +19,7 @@ import itertools
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -29,8 +29,9 @@ from scimport.apps.app import App
 from scimport.apps.delivery import deliver
 from scimport.codes import Code
 from scimport.connection import checked_endpoint, connected
-from scimport.errors import DeliveryError, Interrupted, ScimportError
+from scimport.errors import DeliveryError, Interrupted, ScimportError, StateError
 from scimport.files import write_problems, write_requests
+from scimport.forget import AT_MOST, ages_of, purge_old
 from scimport.inputs import opened
 from scimport.model import DeliveryCounts, PlanCounts, Problem, RunSummary
 from scimport.plan import Input, PlanBuilder, Selection
@@ -42,6 +43,7 @@ from scimport.state import locks, open_state, runs
 from scimport.state.outbox import Limits, StateOutbox
 from scimport.state.people import People
 from scimport.state.plans import Plans, PlanState, find_plan
+from scimport.state.purge import Ages
 from scimport.state.queue import Queue
 
 PART = 50_000
@@ -291,6 +293,14 @@ class PipelineRun:
             state = "interrupted"
         words = str(error) if isinstance(error, ScimportError) else type(error).__name__ if error else ""
         runs.end(self._database, self.summary, state, words)
+        self._purge()
+
+    def _purge(self) -> None:
+        """Remove some of what is older than the project keeps; what is left is for the next run."""
+        ages = ages_of(self._project.retention)
+        if ages != Ages():
+            with suppress(StateError):  # the run has ended as it has; the next one tries again
+                purge_old(self._project, self._database, ages, at_most=AT_MOST)
 
     def _write_problems(self) -> None:
         path = self.folder / "problems.csv"

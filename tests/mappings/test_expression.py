@@ -153,7 +153,7 @@ PROBLEMS = [
     ("{{ vars.tabel.DE }}", Code.UNKNOWN_NAME, "there is no vars.tabel", "Did you mean 'table'?"),
     ("{{ vars.list[2] }}", Code.UNKNOWN_NAME, "there is no vars.list[2]", ""),
     ("{{ vars.get('x') }}", Code.UNKNOWN_NAME, "there is no vars.get", ""),
-    ("{{ range(3) }}", Code.UNKNOWN_NAME, "there is no function range", "Use a filter"),
+    ("{{ zip(3) }}", Code.UNKNOWN_NAME, "there is no function zip", "Use a filter"),
     (
         "{{ lower(First) }}",
         Code.UNKNOWN_NAME,

@@ -7,7 +7,7 @@ import pytest
 from tests.plan.conftest import MAPPING, Made, Workshop
 
 from scimport.inputs import opened
-from scimport.preview import preview_record
+from scimport.workbench.preview import find_record, glass
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 NUMBERED = MAPPING.replace("{{ name | lower }}@acme.example", "{{ name | lower | unique }}@acme.example")
@@ -91,7 +91,7 @@ def test_a_mark_that_another_filter_has_cut_is_a_problem_of_the_record(numbered:
 def test_the_preview_takes_every_value_for_free(numbered: Workshop) -> None:
     numbered.load("1,Ann,A,", "2,Ann,A,")
     with opened(numbered.project, numbered.project.pipeline("people"), NOW) as source:
-        preview = preview_record(source, "2")
+        preview = glass(source, "entra-id").preview(find_record(source, "2"))
     assert preview.user is not None
     assert preview.user["userName"] == "ann@acme.example"
     assert "ann@acme.example" in [one.shown for one in preview.attributes]

@@ -44,6 +44,7 @@ def test_every_key_has_a_description(name: str) -> None:
         ),
         ("source", "kind: sql\nurl: ${URL}\nquery: x.sql\nkey: id\nparams: {a: 1, b: null}\n"),
         ("mapping", "vars: {a: 1}\nextends: base\nclear: [title]\nuser: {userName: '{{ mail }}'}\n"),
+        ("tests", "given: {a: x, b: 1}\ntests: [{name: a, given: {c: true}, expect: {active: true}}]\n"),
         ("pipeline", f"source: a\nmapping: b\n{APP}"),
         (
             "pipeline",
@@ -70,6 +71,7 @@ def test_a_right_file_passes(name: str, text: str) -> None:
         ("source", "kind: exel\npath: x.csv\nkey: id\n"),
         ("source", "kind: csv\npath: x.csv\nkey: id\nmin_rows: many\n"),
         ("mapping", "usr: {}\n"),
+        ("tests", "tests: [{name: a, given: {c: [1]}, expect: {}}]\n"),
         ("pipeline", f"source: a\n{APP}"),
         ("pipeline", f"source: a\nmapping: b\n{APP}  auth: {{token: x}}\n"),
         ("pipeline", f"source: a\nmapping: b\n{APP}  bucket_full_wait: soon\n"),

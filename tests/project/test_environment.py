@@ -115,3 +115,39 @@ def test_a_file_in_another_encoding(tmp_path: Path) -> None:
     (tmp_path / ".env").write_bytes(b"A=1\nB=\xff\xfe\n")
     with pytest.raises(ConfigError, match="UTF-8"):
         read_environment(tmp_path)
+
+
+def test_a_file_gives_what_it_holds(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("word \r\n")
+    folder = tmp_path / "pipelines"
+    folder.mkdir()
+    data = {"relative": "${file:secret}", "absolute": f"<${{file:{tmp_path}/secret}}>"}
+    resolved = resolve(Document(folder / "x.yml", "pipelines/x.yml", data), {})
+    assert resolved.data == {"relative": "word ", "absolute": "<word >"}
+    assert not resolved.problems
+
+
+def test_a_file_that_cannot_be_read_is_a_problem(tmp_path: Path) -> None:
+    (tmp_path / "binary").write_bytes(b"\xff\xfe")
+    data = {"missing": "${file:nowhere}", "binary": "${file:binary}"}
+    resolved = resolve(Document(tmp_path / "x.yml", "x.yml", data), {})
+    assert [(one.code, one.field) for one in resolved.problems] == [
+        (Code.MISSING_VARIABLE, "missing"),
+        (Code.MISSING_VARIABLE, "binary"),
+    ]
+
+
+def test_prefect_blocks_are_asked_for_when_there_is_a_reference(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def blocks(name: str) -> str | None:
+        asked.append(name)
+        return "word" if name == "mine" else None
+
+    document = Document(tmp_path / "x.yml", "x.yml", {"a": "${prefect:mine}", "b": "${prefect:other}"})
+    resolved = resolve(document, {}, blocks=blocks)
+    assert resolved.data == {"a": "word", "b": ""}
+    assert [one.message for one in resolved.problems] == ["there is no Prefect Secret block 'other'"]
+    assert asked == ["mine", "other"]
+    resolve(Document(tmp_path / "x.yml", "x.yml", {"a": "${A}"}), {"A": "b"}, blocks=blocks)
+    assert asked == ["mine", "other"]

@@ -25,6 +25,7 @@ from scimport.project.config import (
     ManagedIdentityAuth,
     TokenAuth,
 )
+from scimport.redaction import hide
 
 if TYPE_CHECKING:
     from azure.core.credentials import AccessToken
@@ -193,6 +194,7 @@ class AzureSignIn:
     def _sign_in(self) -> None:
         token = self._fetch()
         now = self._clock()
+        hide(token.token)
         self._header = f"Bearer {token.token}"
         # A token that lives for less than ten minutes is kept for half of its life.
         self._due = max(token.expires_on - _MARGIN, (now + token.expires_on) / 2)

@@ -18,15 +18,18 @@ from scimport.cli import (
     import_,
     init,
     inspect,
+    lineage,
     plans,
     preview,
     problems,
+    purge,
     rekey,
     retry,
     run,
     schema,
     serve,
     status,
+    test,
     trace,
 )
 from scimport.cli.output import Output, problem_document
@@ -40,9 +43,11 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for module in (
+_COMMANDS = (
     check,
     preview,
+    test,
+    lineage,
     run,
     plans,
     confirm,
@@ -51,13 +56,16 @@ for module in (
     status,
     capacity,
     problems,
+    purge,
     rekey,
     serve,
     schema,
     import_,
     init,
     inspect,
-):
+)
+
+for module in _COMMANDS:
     module.register(app)
 
 

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-import dataclasses
+import json
+import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from scimport.cli import options
 from scimport.cli.output import Output, problem_document
-from scimport.codes import Code
-from scimport.errors import ConfigError, SourceError
 from scimport.model import Problem, Severity
 
 if TYPE_CHECKING:
-    from scimport.project import Pipeline, Project
+    from scimport.project import Project
+
+_INVALID = 4
+
+
+class Format(StrEnum):
+    """How problems are printed."""
+
+    TEXT = "text"
+    JSON = "json"
+    SARIF = "sarif"
+    GITHUB = "github"
 
 
 def register(app: typer.Typer) -> None:
@@ -24,52 +34,66 @@ def register(app: typer.Typer) -> None:
     app.command("check")(check)
 
 
-def check(context: typer.Context, name: options.OptionalName = None, as_json: options.Json = False) -> None:
-    """Check the files of the project: keys, references, mappings against SCIM and the source's columns."""
+def check(
+    context: typer.Context,
+    name: options.OptionalName = None,
+    data: Annotated[
+        int | None,
+        typer.Option("--data", min=1, metavar="N", help="Map and validate the first N records, too."),
+    ] = None,
+    notes: Annotated[
+        bool, typer.Option("--notes", help="Show notes, too: what is not wrong, but worth a look.")
+    ] = False,
+    form: Annotated[
+        Format,
+        typer.Option(
+            "--format", metavar="FORMAT", help="text, json, sarif, or github (annotations of GitHub Actions)."
+        ),
+    ] = Format.TEXT,
+    show_values: options.ShowValues = False,
+    as_json: options.Json = False,
+) -> None:
+    """Check the files of the project: keys, references, mappings against SCIM, and rules for mappings."""
     project = options.find(context)
-    output = Output(as_json=as_json)
+    form = Format.JSON if as_json else form
+    output = Output(as_json=form is not Format.TEXT)
+    names = (name,) if name else project.pipeline_names
     problems = project.check(*([name] if name else []))
-    if not problems:
-        problems = tuple(dict.fromkeys(_compiled(project, (name,) if name else project.pipeline_names)))
-    output.problems(problems)
-    errors = sum(problem.severity is Severity.ERROR for problem in problems)
-    checked = name or f"{len(project.pipeline_names)} pipelines"
+    wrong = bool(problems)
+    if not wrong:
+        problems = tuple(dict.fromkeys(_checked(project, names, opens=data is not None, notes=notes)))
+        wrong = any(problem.severity is Severity.ERROR for problem in problems)
+    found = tuple(_rows(project, names, data)) if data is not None and not wrong else ()
+    shown = [one for one in (*problems, *found) if notes or one.severity is not Severity.NOTE]
+    _print(output, shown, form, show_values=show_values)
+    errors = sum(problem.severity is Severity.ERROR for problem in (*problems, *found))
+    checked = name or f"{len(names)} pipelines"
     output.say(f"{checked}: {errors} errors" if errors else f"{checked}: nothing wrong")
-    output.json([problem_document(problem) for problem in problems])
-    raise typer.Exit(2 if errors else 0)
+    raise typer.Exit(2 if wrong else _INVALID if errors else 0)
 
 
-def _compiled(project: Project, names: tuple[str, ...]) -> Iterator[Problem]:
+def _checked(project: Project, names: tuple[str, ...], *, opens: bool, notes: bool) -> Iterator[Problem]:
+    from scimport.workbench.checks import check_pipeline  # noqa: PLC0415 - not needed for --help
+
     for name in names:
-        pipeline = project.pipeline(name)
-        for step in (_check_endpoint, _check_mapping):
-            try:
-                yield from step(project, pipeline)
-            except ConfigError as error:
-                yield from error.problems
+        yield from check_pipeline(project, project.pipeline(name), opens=opens, notes=notes)
 
 
-def _check_endpoint(_project: Project, pipeline: Pipeline) -> Iterator[Problem]:
-    from scimport.connection import checked_endpoint  # noqa: PLC0415 - not needed for --help
+def _rows(project: Project, names: tuple[str, ...], most: int) -> Iterator[Problem]:
+    from scimport.workbench.checks import check_rows  # noqa: PLC0415 - not needed for --help
 
-    checked_endpoint(pipeline)
-    return iter(())
+    for name in names:
+        yield from check_rows(project, project.pipeline(name), most)
 
 
-def _check_mapping(project: Project, pipeline: Pipeline) -> Iterator[Problem]:
-    """A source that cannot be opened is a warning here: files are checked where the data is not, too."""
-    from scimport.inputs import compiled, known_columns  # noqa: PLC0415 - not needed for --help
+def _print(output: Output, problems: list[Problem], form: Format, *, show_values: bool) -> None:
+    if form is Format.JSON:
+        output.json([problem_document(problem, show_values=show_values) for problem in problems])
+    elif form is Format.TEXT:
+        output.problems(problems, show_values=show_values)
+    else:
+        from scimport.workbench.reports import github, sarif  # noqa: PLC0415 - seldom asked for
 
-    columns = None
-    try:
-        columns, warnings = known_columns(project, pipeline)
-        yield from warnings
-    except SourceError as error:
-        yield from (dataclasses.replace(problem, severity=Severity.WARNING) for problem in error.problems)
-    mapping, _ = compiled(project, pipeline, columns, datetime.now(UTC))
-    if pipeline.config.leavers == "deactivate" and project.state.values == "digest" and mapping.clear:
-        message = "leavers are sent without their values, which an app that lets nulls flow then clears"
-        hint = "Keep values (state.values: encrypt), or say `leavers: report`; see docs/privacy.md."
-        place = ("leavers",)
-        problem = pipeline.document.problem(Code.MINIMAL_LEAVERS, place, message, hint)
-        yield dataclasses.replace(problem, severity=Severity.WARNING)
+        sys.stdout.write(
+            github(problems) if form is Format.GITHUB else json.dumps(sarif(problems), indent=2) + "\n"
+        )

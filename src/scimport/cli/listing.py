@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from scimport.state import Database
     from scimport.state.plans import Review
 
+_CORRECTIONS = (Code.OVERRIDE_APPLIED, Code.OVERRIDE_EXPIRED, Code.OVERRIDE_UNUSED)
+
 Only = Annotated[
     ChangeKind | None,
     typer.Option("--only", help="Changes of one kind: joiner, mover, leaver, unchanged, invalid."),
@@ -103,6 +105,8 @@ def listed(output: Output, database: Database, review: Review, view: View) -> li
     wanted = Wanted(view.only, view.attribute, view.keys, top, view.page)
     people = []
     with database.read() as connection:
+        told = Plans(database, review.pipeline).problems(connection, review.id, codes=_CORRECTIONS)
+        output.problems(told)
         for group in grouped(Plans(database, review.pipeline), connection, review.id, wanted):
             documents = [_document(person, show_values=view.show_values) for person in group.people]
             people += documents

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -58,7 +61,18 @@ def find(context: typer.Context) -> Project:
     from scimport.project import find_project, open_project  # noqa: PLC0415 - not needed for --help
 
     folder: Path | None = context.obj
-    return find_project(Path.cwd()) if folder is None else open_project(folder)
+    project = find_project(Path.cwd()) if folder is None else open_project(folder)
+    return replace(project, blocks=_blocks(project))
+
+
+def _blocks(project: Project) -> Callable[[str], str | None]:
+    @cache
+    def block(name: str) -> str | None:
+        from scimport.flows.blocks import find_block  # noqa: PLC0415 - few projects refer to a block
+
+        return find_block(project, name)
+
+    return block
 
 
 def chosen(project: Project, names: list[str] | None, *, everything: bool) -> tuple[str, ...]:

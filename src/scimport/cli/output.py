@@ -109,6 +109,8 @@ def problem_document(problem: Problem, *, show_values: bool = False) -> dict[str
 
 
 def _first(problem: Problem) -> str:
+    if len(problem.keys) == 1:
+        return f"; key {problem.keys[0]}"
     return f"; the first: {', '.join(problem.keys)}" if problem.keys else ""
 
 

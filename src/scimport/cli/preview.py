@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from scimport.cli import options
 from scimport.cli.output import Output, problem_document
 from scimport.codes import Code
-from scimport.errors import UsageError
+from scimport.errors import ConfigError, ScimportError, UsageError
 from scimport.model import Problem, Severity
+
+if TYPE_CHECKING:
+    from scimport.project import Pipeline, Project
+    from scimport.workbench.difference import Difference
+    from scimport.workbench.preview import Attribute, Preview
 
 WRONG = 4
 
@@ -29,36 +35,167 @@ def preview(
         typer.Option("--row", min=1, metavar="N", help="Record number, from 1; the first when left out."),
     ] = None,
     key: Annotated[str | None, typer.Option("--key", metavar="KEY", help="The record with this key.")] = None,
+    where: Annotated[
+        str | None,
+        typer.Option("--where", metavar="EXPR", help="Only records for which this expression is true."),
+    ] = None,
+    sample: Annotated[
+        int | None, typer.Option("--sample", min=1, metavar="N", help="N records from all over the source.")
+    ] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Show it again whenever a file is saved.")] = False,
+    diff: Annotated[
+        str | None,
+        typer.Option("--diff", metavar="REV", help="Who changes, against the mappings at a git revision."),
+    ] = None,
     show_values: options.ShowValues = False,
     as_json: options.Json = False,
 ) -> None:
     """Show what the mapping makes of one record: the row beside the SCIM user, and its problems."""
-    from scimport.inputs import opened  # noqa: PLC0415
-    from scimport.preview import Preview, preview_record  # noqa: PLC0415 - not needed for --help
-
-    if row is not None and key is not None:
-        raise UsageError(
-            Problem(Code.BAD_VALUE, "--row and --key do not go together", hint="Give one of them.")
-        )
+    chosen = {"--row": row, "--key": key, "--sample": sample, "--diff": diff}
+    given = [option for option, value in chosen.items() if value is not None]
+    if len(given) > 1 or (watch and (as_json or diff is not None)) or (diff is not None and where):
+        what = " and ".join(given[:2]) if len(given) > 1 else "these options"
+        raise UsageError(Problem(Code.BAD_VALUE, f"{what} do not go together", hint="Give one of them."))
     project = options.find(context)
-    with opened(project, project.pipeline(name), datetime.now(UTC)) as source:
-        found: Preview = preview_record(source, key if key is not None else row or 1)
     output = Output(as_json=as_json)
-    if not as_json:
-        output.table(f"{found.place}", ("column", "value"), found.row.items())
-        rows = [(one.attribute, one.shown, one.expression, one.origin) for one in found.attributes]
-        output.table("SCIM user", ("attribute", "value", "expression", "from"), rows)
-        if found.in_scope is False:
-            output.say("Out of scope: `where` is false for this record. It would not be sent.")
-        output.problems(found.problems, show_values=show_values)
+    if diff is not None:
+        from scimport.workbench.difference import compare_with  # noqa: PLC0415 - only for --diff
+
+        _show_difference(output, diff, compare_with(project, project.pipeline(name), diff))
+        return
+    wanted = key if key is not None else row or 1
+    if watch:
+        _watch(output, project, name, wanted, where, sample, show_values=show_values)
+        return
+    found = _look(project, project.pipeline(name), wanted, where, sample)
+    _show(output, found, sampled=sample is not None, show_values=show_values)
+    documents = [_document(name, one, show_values=show_values) for one in found]
+    output.json(documents if sample is not None else documents[0])
+    wrong = any(one.severity is Severity.ERROR for preview_ in found for one in preview_.problems)
+    raise typer.Exit(WRONG if wrong else 0)
+
+
+def _look(
+    project: Project, pipeline: Pipeline, wanted: str | int, where: str | None, sample: int | None
+) -> list[Preview]:
+    from scimport.inputs import opened  # noqa: PLC0415 - not needed for --help
+    from scimport.workbench.preview import find_record, glass, sample_records  # noqa: PLC0415
+
+    with opened(project, pipeline, datetime.now(UTC)) as source:
+        through = glass(source, pipeline.config.app.target)
+        if sample is None:
+            return [through.preview(find_record(source, wanted, where))]
+        return [through.preview(record) for record in sample_records(source, sample, where)]
+
+
+def _watch(
+    output: Output,
+    project: Project,
+    name: str,
+    wanted: str | int,
+    where: str | None,
+    sample: int | None,
+    *,
+    show_values: bool,
+) -> None:
+    """Show it, and again after every save, until somebody stops it; a mistake in a file is shown, too."""
+    from scimport.workbench.watch import saves  # noqa: PLC0415 - only for --watch
+
+    changes = saves(project.root, threading.Event())
+    while True:
+        output.console.clear()
+        try:
+            found = _look(project, project.pipeline(name), wanted, where, sample)
+            _show(output, found, sampled=sample is not None, show_values=show_values)
+        except (ConfigError, ScimportError) as error:
+            output.problems(error.problems)
+        output.say("Waiting for a file to be saved; Ctrl-C ends it.")
+        next(changes)
+
+
+def _show(output: Output, found: list[Preview], *, sampled: bool, show_values: bool) -> None:
+    if output.as_json:
+        return
+    if sampled:
+        _show_many(output, found)
+    for one in () if sampled else found:
+        _show_one(output, one)
+    output.problems([problem for one in found for problem in one.problems], show_values=show_values)
+
+
+def _show_one(output: Output, found: Preview) -> None:
+    output.table(found.place, ("column", "value"), [(name, _text(cell)) for name, cell in found.row.items()])
+    rows = [
+        (one.attribute, one.shown, ", ".join(one.becomes), f"{one.expression}\n{_origin(one)}")
+        for one in found.attributes
+    ]
+    output.table("SCIM user", ("attribute", "value", "in the app", "made by"), rows)
+    if found.app:
+        output.table(
+            "In the app, by its default attribute mapping", ("attribute", "value"), found.app.items()
+        )
+    if found.in_scope is False:
+        output.say("Out of scope: `where` is false for this record. It would not be sent.")
+
+
+def _origin(found: Attribute) -> str:
+    return f"{', '.join(found.columns)}  {found.origin}" if found.columns else found.origin
+
+
+def _text(cell: object) -> str:
+    return "" if cell is None else str(cell)
+
+
+def _show_many(output: Output, found: list[Preview]) -> None:
+    rows = []
+    for one in found:
+        user = one.user or {}
+        what = "out of scope" if one.in_scope is False else f"{len(one.problems) or ''}"
+        shown = [str(user.get(attribute, "")) for attribute in ("userName", "displayName", "active", "title")]
+        rows.append((one.place, *shown, what))
+    output.table("", ("record", "userName", "displayName", "active", "title", "problems"), rows)
+
+
+def _show_difference(output: Output, revision: str, found: Difference) -> None:
+    output.say(f"{found.changed:,} of {found.read:,} records come out different from {revision}.")
+    if found.changed:
+        output.table("", ("attribute", "records"), list(found.by_attribute.items()))
+        rows = [
+            (f"{change.place} [{change.key}]", name, str(before), str(now))
+            for change in found.first
+            for name, (before, now) in change.attributes.items()
+        ]
+        output.table("The first of them", ("record", "attribute", revision, "now"), rows)
     output.json(
         {
-            "pipeline": name,
-            "place": found.place,
-            "in_scope": found.in_scope,
-            "row": found.row,
-            "user": found.user,
-            "problems": [problem_document(one, show_values=show_values) for one in found.problems],
+            "read": found.read,
+            "changed": found.changed,
+            "by_attribute": found.by_attribute,
+            "first": [
+                {"key": one.key, "place": one.place, "attributes": one.attributes} for one in found.first
+            ],
         }
     )
-    raise typer.Exit(WRONG if any(one.severity is Severity.ERROR for one in found.problems) else 0)
+
+
+def _document(name: str, found: Preview, *, show_values: bool) -> dict[str, Any]:
+    return {
+        "pipeline": name,
+        "place": found.place,
+        "in_scope": found.in_scope,
+        "row": found.row,
+        "user": found.user,
+        "attributes": [
+            {
+                "attribute": one.attribute,
+                "value": one.value,
+                "expression": one.expression,
+                "columns": one.columns,
+                "from": one.origin,
+                "in_app": one.becomes,
+            }
+            for one in found.attributes
+        ],
+        "app": found.app,
+        "problems": [problem_document(one, show_values=show_values) for one in found.problems],
+    }

@@ -24,7 +24,7 @@ def schema(
     ] = None,
     as_json: options.Json = False,
 ) -> None:
-    """Write the JSON Schemas of the three kinds of files, for editors."""
+    """Write the JSON Schemas of the kinds of files, for editors."""
     import orjson  # noqa: PLC0415
 
     from scimport.project.editor import editor_schemas  # noqa: PLC0415 - not needed for --help

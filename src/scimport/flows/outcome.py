@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import traceback
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 from prefect.logging import get_run_logger
 
 from scimport.errors import ScimportError
+from scimport.flows.blocks import read_block
 from scimport.project import Project, find_project, open_project
 
 
@@ -44,4 +46,5 @@ def log(error: Exception) -> None:
 
 def project_of(folder: str | None) -> Project:
     """The project folder that a run is given, or the one that it is in."""
-    return find_project(Path.cwd()) if folder is None else open_project(Path(folder))
+    found = find_project(Path.cwd()) if folder is None else open_project(Path(folder))
+    return replace(found, blocks=cache(read_block))

@@ -14,12 +14,17 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Final
+
+from jinja2 import nodes
 
 from scimport.codes import Code
 from scimport.errors import ConfigError
 from scimport.mappings.builder import Field, build
 from scimport.mappings.expression import Expression, Issue, Scope, is_unicode, parse, parse_condition
+from scimport.mappings.functions import Functions, load_functions
+from scimport.mappings.lookups import Lookups
 from scimport.mappings.scim import REQUIRED, UserSchema, json_schema, load_user_schema, path_text
 from scimport.mappings.shape import Constant, Place, Slot, WrongError, shape_user, with_schemas
 from scimport.mappings.template import Loop, MappingEnvironment, Probe, compile_loop, compile_probes
@@ -28,11 +33,12 @@ from scimport.mappings.values import CONVERTERS, ValueRefusedError
 from scimport.model import Problem
 from scimport.project.project import LoadedMapping, LoadedSchema
 
-REVISION: Final = 1
+REVISION: Final = 2
 """Counted up whenever the same mapping would make other users of the same rows than before."""
 
 TIMES: Final = (("today",), ("now",))
 
+_LARGEST: Final = 2000
 _BARE: Final = ("boolean", "integer", "decimal")
 _NEEDS: Final = {
     "boolean": "true or false",
@@ -79,6 +85,7 @@ class Parts:
         condition: The expression of ``where``.
         fields: The other expressions, in the order of the schema.
         leaves: The same for people, with the constants between them.
+        functions: The project's own filters that it names.
         loop: All of it, compiled.
     """
 
@@ -90,6 +97,7 @@ class Parts:
     condition: Expression | None = None
     fields: list[Field] = field(default_factory=list)
     leaves: list[MappedLeaf] = field(default_factory=list)
+    functions: Functions = field(default_factory=Functions)
     loop: Loop = field(init=False)
 
     @cached_property
@@ -109,6 +117,12 @@ class Parts:
         where = self.condition.source.strip() if self.condition else None
         clear = sorted(path_text(path) for path in self.clear)
         whole = [REVISION, self.scope.columns, where, leaves, used, clear, json_schema(self.schema)]
+        tools = [
+            [[name, str(self.tree.let[name].value)] for name in sorted(self.scope.let_used)],
+            [[name, table.digest.hex()] for name, table in sorted(self.scope.lookups.used.items())],
+            self.functions.digest.hex(),
+        ]
+        whole += [tools] if any(tools) else []
         return hashlib.blake2b(json.dumps(whole, default=str).encode(), digest_size=16).digest()
 
 
@@ -118,6 +132,7 @@ def compile_parts(
     schemas: Iterable[LoadedSchema],
     now: dt.datetime,
     skip: Callable[[Callable[[Any], None]], None],
+    root: Path | None = None,
 ) -> Parts:
     """Checks and compiles; see :func:`scimport.mappings.mapping.compile_mapping`.
 
@@ -127,14 +142,19 @@ def compile_parts(
         schemas: The custom SCIM schemas that the chain names.
         now: Time of the run, with its zone.
         skip: What the loop calls, with its output, for a row out of scope.
+        root: The project folder, with the tables and functions of expressions; None for none.
 
     Raises:
         ConfigError: With all problems.
     """
     schema = load_user_schema((file.file, file.data) for file in schemas)
     tree = merge(chain, schema)
-    parts = Parts(tree, schema, Scope(columns, tree.vars, now), MappingEnvironment())
+    lookups, functions = Lookups(root), load_functions(chain, root)
+    environment = MappingEnvironment({"lookup": lookups.filter, **functions.by_name})
+    scope = Scope(columns, tree.vars, now, lookups=lookups)
+    parts = Parts(tree, schema, scope, environment, functions=functions)
     checker = _Checker(parts)
+    checker.let()
     parts.clear = tuple(dict.fromkeys(checker.clear()))
     shape, problems = shape_user(tree.user, schema, parts.clear, checker.bind)
     checker.condition()
@@ -175,6 +195,24 @@ class _Checker:
         parts.fields.append(Field(place, leaf, expression))
         parts.leaves.append(MappedLeaf(place.name, leaf.value, columns, leaf.origin.file, leaf.origin.line))
         return Slot(len(parts.fields) - 1)
+
+    def let(self) -> None:
+        """Parses what ``let`` names, each with those before it."""
+        parts = self._parts
+        for name, leaf in parts.tree.let.items():
+            if name in (parts.scope.known or ()):
+                message = f"let.{name} has the name of a column, which it would hide"
+                self._report(Code.BAD_VALUE, leaf.origin, message, "Give it another name.", f"let.{name}")
+            expression, issues = parse_condition(parts.environment, parts.scope, str(leaf.value))
+            if not isinstance(leaf.value, str):
+                expression, issues = Expression("", None, (nodes.Const(leaf.value),)), []
+            self.problems += _problems(issues, leaf, f"let.{name}")
+            node = expression.parts[0] if expression.parts and not issues else nodes.Const(None)
+            if sum(1 for _ in node.find_all(nodes.Expr)) > _LARGEST:
+                message = f"let.{name} comes to more than {_LARGEST} operations"
+                self._report(Code.TEMPLATE_SYNTAX, leaf.origin, message, "Take it apart.", f"let.{name}")
+                node = nodes.Const(None)
+            parts.scope.lets[name] = (node, expression.columns)
 
     def condition(self) -> None:
         """Parses ``where``."""
@@ -264,7 +302,7 @@ def _check_text(place: Place, leaf: Leaf) -> None:
 
 def _problems(issues: Sequence[Issue], leaf: Leaf, name: str) -> list[Problem]:
     # A text of several lines is a block, which begins on the line below its key.
-    above = 0 if "\n" in leaf.value else 1
+    above = 0 if "\n" in str(leaf.value) else 1
     return [
         leaf.origin.problem(issue.code, issue.message, hint=issue.hint, name=name, further=issue.line - above)
         for issue in issues

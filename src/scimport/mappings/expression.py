@@ -8,6 +8,7 @@ later row.
 
 from __future__ import annotations
 
+import copy
 import datetime as dt
 import inspect
 import math
@@ -23,12 +24,17 @@ from jinja2.parser import Parser
 from jinja2.visitor import NodeTransformer
 
 from scimport.codes import Code
+from scimport.errors import ConfigError
 from scimport.mappings.filters import NOT_OFFERED
+from scimport.mappings.lookups import Lookups
 from scimport.mappings.values import join, part
 from scimport.project.values import did_you_mean
 
 JOIN: Final = "__join__"
 """Internal filter behind ``~``: as Jinja's, but ``None`` is nothing rather than the text ``None``."""
+
+LET: Final = "__let__"
+"""Internal filter around what ``let`` names: it changes nothing, and lets the compiler compute it once."""
 
 Keys = tuple[str | int, ...]
 
@@ -97,7 +103,10 @@ class Scope:
         now: Time of the run, with its zone.
         aliases: Loop target of each column used.
         constants: Values that the compiled code reads by name, because they have no short spelling in Python.
+        lookups: The tables of the filter ``lookup``.
+        lets: What each name of ``let`` stands for, and the columns that it reads.
         used: Values of ``today``, ``now`` and the parts of ``vars`` that are used, by their path.
+        let_used: Names of ``let`` that are used.
     """
 
     known: Collection[str] | None
@@ -105,7 +114,10 @@ class Scope:
     now: dt.datetime
     aliases: dict[str, str] = field(default_factory=dict)
     constants: dict[str, Any] = field(default_factory=dict)
+    lookups: Lookups = field(default_factory=lambda: Lookups(None))
+    lets: dict[str, tuple[nodes.Expr, frozenset[str]]] = field(default_factory=dict)
     used: dict[Keys, Any] = field(default_factory=dict)
+    let_used: set[str] = field(default_factory=set)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -297,6 +309,8 @@ class _Resolver(NodeTransformer):
             return self.scope.constant(("now",), self.scope.now)
         if name == "today":
             return self.scope.constant(("today",), self.scope.now.date())
+        if name in self.scope.lets:
+            return self._let(name)
         return self._column(name, node)
 
     def visit_Const(self, node: nodes.Const) -> nodes.Expr:  # noqa: N802
@@ -339,8 +353,11 @@ class _Resolver(NodeTransformer):
             other = NOT_OFFERED.get(node.name, "")
             hint = f"{other[0].upper()}{other[1:]}." if other else did_you_mean(node.name, self._filters())
             return self.report(Code.UNKNOWN_FILTER, f"there is no filter {node.name}", hint, node)
+        before = len(self.issues)
         self._check_arguments(node, self.environment.filters[node.name])
         self._check_named(node)
+        if node.name == "lookup" and len(self.issues) == before:
+            self._check_lookup(node)
         return self._generic(node)
 
     def visit_Test(self, node: nodes.Test) -> nodes.Expr:  # noqa: N802
@@ -363,10 +380,42 @@ class _Resolver(NodeTransformer):
         self.generic_visit(node)
         return node
 
+    def _let(self, name: str) -> nodes.Expr:
+        node, columns = self.scope.lets[name]
+        self.columns |= columns
+        self.scope.let_used.add(name)
+        node = copy.deepcopy(node)
+        return node if isinstance(node, nodes.Const) else nodes.Filter(node, LET, [], [], None, None)
+
+    def _check_lookup(self, node: nodes.Filter) -> None:
+        """The table and its column must be there; they are named by constants."""
+        given = dict(zip(("table", "column"), node.args, strict=False))
+        given |= {str(pair.key): pair.value for pair in node.kwargs}
+        names = {key: getattr(given.get(key), "value", None) for key in ("table", "column")}
+        if not isinstance(names["table"], str) or (
+            "column" in given and not isinstance(given["column"], nodes.Const)
+        ):
+            message = "lookup takes the names of its table and column in quotes"
+            self.report(Code.TEMPLATE_SYNTAX, message, 'Write lookup("table", "column").', node)
+            return
+        try:
+            table = self.scope.lookups.table(names["table"])
+        except ConfigError as error:
+            for one in error.problems:
+                place = f"{one.place}: " if one.file else ""
+                self.report(one.code, place + one.message, one.hint, node)
+            return
+        if names["column"] is not None and names["column"] not in table.columns[1:]:
+            hint = (
+                did_you_mean(str(names["column"]), table.columns[1:])
+                or f"It has {', '.join(table.columns[1:])}."
+            )
+            self.report(Code.UNKNOWN_COLUMN, f"{table.file} has no column {names['column']}", hint, node)
+
     def _column(self, name: str, node: nodes.Node) -> nodes.Expr:
         known = self.scope.known
         if known is not None and name not in known:
-            hint = did_you_mean(name, (*known, *_OURS))
+            hint = did_you_mean(name, (*known, *self.scope.lets, *_OURS))
             return self.report(Code.UNKNOWN_COLUMN, f"the source has no column {name}", hint, node)
         self.columns.add(name)
         return nodes.Name(self.scope.alias(name), "load", lineno=node.lineno)

@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from pathlib import Path
 from typing import Any, Final
 
 from jinja2 import nodes
@@ -14,9 +15,10 @@ from jinja2.exceptions import SecurityError, UndefinedError
 from scimport.codes import Code
 from scimport.mappings.builder import Field, RequiredBlankError, field_value
 from scimport.mappings.compiler import TIMES, MappedLeaf, Parts, compile_parts
+from scimport.mappings.expression import Expression
 from scimport.mappings.marks import MarkError, spots, unmarked
 from scimport.mappings.scim import path_text
-from scimport.mappings.tree import Origin
+from scimport.mappings.tree import Leaf, Origin
 from scimport.mappings.values import ValueRefusedError
 from scimport.model import Problem
 from scimport.project.project import LoadedMapping, LoadedSchema
@@ -97,6 +99,21 @@ class Mapping:
         self.marks = any(_marks(part) for field in parts.fields for part in field.expression.parts)
         self._parts = parts
 
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """The leaves that are no constants, in the order of the schema, with their parsed expressions."""
+        return tuple(self._parts.fields)
+
+    @property
+    def where(self) -> Leaf | None:
+        """``where`` as it is written."""
+        return self._parts.tree.where
+
+    @property
+    def condition(self) -> Expression | None:
+        """The parsed expression of ``where``."""
+        return self._parts.condition
+
     def users(self, rows: Sequence[Sequence[object]], *, keep_marks: bool = False) -> list[Result]:
         """Makes users of rows; best some 50 at a time, which stay in the processor's cache.
 
@@ -165,6 +182,7 @@ def compile_mapping(
     *,
     schemas: Iterable[LoadedSchema] = (),
     now: dt.datetime,
+    root: Path | None = None,
 ) -> Mapping:
     """Compiles a mapping, after checking all that can be checked without data.
 
@@ -173,12 +191,13 @@ def compile_mapping(
         columns: Columns of the source; None when they are not known, and any name is taken for a column.
         schemas: The custom SCIM schemas that the chain names.
         now: Time of the run, with its zone: what ``now`` is in an expression; ``today`` is its date.
+        root: The project folder, in which the tables of ``lookup`` and the project's own functions are.
 
     Raises:
         ConfigError: With every problem of the chain, each with file, line, attribute and, where there is one,
             a hint.
     """
-    return Mapping(compile_parts(chain, columns, schemas, now, _skip))
+    return Mapping(compile_parts(chain, columns, schemas, now, _skip, root))
 
 
 def broken(error: MarkError) -> Fault:

@@ -23,7 +23,7 @@ from jinja2.exceptions import SecurityError
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from scimport.mappings.expression import JOIN, Scope
+from scimport.mappings.expression import JOIN, LET, Scope
 from scimport.mappings.filters import FILTERS, PURE, TESTS
 from scimport.mappings.sharing import share
 from scimport.mappings.values import part
@@ -48,10 +48,12 @@ class MappingEnvironment(ImmutableSandboxedEnvironment):
 
     intercepted_binops = frozenset(("*", "**", "%"))
 
-    def __init__(self) -> None:
+    def __init__(self, own: Mapping[str, Callable[..., Any]] | None = None) -> None:
+        """Makes it, with filters of the mapping's own: ``lookup``, and the project's functions."""
         super().__init__(undefined=StrictUndefined, cache_size=0)
         self.globals.clear()
-        self.filters = {**FILTERS, JOIN: _join, "format": _format}
+        self.filters = {**FILTERS, JOIN: _join, LET: _same, "format": _format, **(own or {})}
+        self.pure = frozenset((*PURE, JOIN, LET, *(own or {})))
         self.tests = dict(TESTS)
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
@@ -88,6 +90,10 @@ def _format(value: object, *args: object) -> object:
     if isinstance(value, str) and _WIDE.search(value):
         raise SecurityError("the width is limited here")
     return FILTERS["format"](value, *args)
+
+
+def _same(value: object) -> object:
+    return value
 
 
 def _join(*parts: object) -> str:
@@ -130,9 +136,9 @@ def compile_loop(
         emit: Called with the ``out`` of :meth:`Loop.run` and the values of ``parts`` for each row in scope.
         skip: Called with ``out`` for each other row.
     """
+    shared, levels = share(parts, environment.pure)
     environment = environment.overlay()
     environment.filters = {**environment.filters, _EMIT: emit, _SKIP: skip}
-    shared, levels = share(parts, PURE | {JOIN})
     body = [_call(_EMIT, shared)]
     for level in reversed(levels):
         body = [_with(list(level), list(level.values()), body)]

@@ -8,8 +8,8 @@ leaf:
 - a list replaces the list of the base, unless every entry of both has its own constant ``type``, as
   ``emails`` and ``phoneNumbers`` have: then entries of the same type are merged, other types are added
   behind, and an entry of which only ``type`` and ``primary`` are left is gone;
-- ``vars`` are merged key by key, ``schemas`` added up, ``where`` and ``clear`` replaced (``where: null``
-  lifts it).
+- ``vars`` and ``let`` are merged key by key, ``schemas`` added up, ``where`` and ``clear`` replaced
+  (``where: null`` lifts it).
 """
 
 from __future__ import annotations
@@ -99,6 +99,7 @@ class Tree:
     Attributes:
         user: The SCIM user, every leaf with its origin.
         vars: Constants for the expressions.
+        let: Expressions by name, each for those behind it.
         where: Expression that rows in scope satisfy, None for all rows.
         clear: Paths of attributes that are sent as ``null`` when blank, as they are written.
     """
@@ -107,6 +108,7 @@ class Tree:
     vars: Mapping[str, Any]
     where: Leaf | None
     clear: tuple[Leaf, ...]
+    let: Mapping[str, Leaf] = field(default_factory=dict)
 
 
 def merge(chain: Sequence[LoadedMapping], schema: UserSchema) -> Tree:
@@ -137,10 +139,12 @@ def _extend(base: Tree, mapping: LoadedMapping, schema: UserSchema) -> Tree:
     where = base.where
     if "where" in document.data:
         where = _leaf(document, config.where, "where") if config.where is not None else None
-    return Tree(user, _merged(base.vars, config.vars), where, clear)
+    let = {**base.let, **{name: _leaf(document, value, "let", name) for name, value in config.let.items()}}
+    let = {name: leaf for name, leaf in let.items() if leaf.value is not None}
+    return Tree(user, _merged(base.vars, config.vars), where, clear, let)
 
 
-def _leaf(document: Document, value: str, *path: str | int) -> Leaf:
+def _leaf(document: Document, value: Any, *path: str | int) -> Leaf:
     return Leaf(value, Origin(document, path))
 
 

@@ -53,16 +53,16 @@ def _precedence(one: Named) -> tuple[bool, int]:
 
 
 def _taken(holder: str, *, given_up: bool) -> Problem:
-    message = f"the userName belongs to the person with the key {holder}"
+    message = "another person has this userName"
     hint = "Correct the record, or make the mapping number names: {{ ... | unique }}."
     if given_up:
-        message += ", who gives it up in this plan"
+        message = "another person has this userName, and gives it up in this plan"
         hint = "Run again when that person is accepted; people who swap names need another name in between."
-    return Problem(Code.DUPLICATE_USER_NAME, message, hint=hint, field="userName")
+    return Problem(Code.DUPLICATE_USER_NAME, message, hint=hint, field="userName", keys=(holder,))
 
 
 def _repeated(staging: Staging, first: Named) -> Problem:
     place = staging.place(first.position)
-    message = f"the record with the key {first.key} ({place}) has the same userName, and comes first"
+    message = f"{place} has the same userName, and comes first"
     hint = "Correct the record, or make the mapping number names: {{ ... | unique }}."
-    return Problem(Code.DUPLICATE_USER_NAME, message, hint=hint, field="userName")
+    return Problem(Code.DUPLICATE_USER_NAME, message, hint=hint, field="userName", keys=(first.key,))

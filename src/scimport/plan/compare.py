@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import orjson
 
-from scimport.mappings.attributes import CORE_URN
+from scimport.mappings.attributes import CORE_URN, ENTERPRISE_URN
 from scimport.model import ChangeKind
 from scimport.state.people import Known
 
@@ -34,6 +34,7 @@ def deactivated(body: bytes) -> bytes:
 def minimal(external_id: str) -> bytes:
     """A leaver whose values are not known any more: the account by ``externalId``, and ``active`` false.
 
-    What is left out stays as it is in the directory, unless the app lets nulls flow (entra-facts 2.9).
+    Both schemas must be named (entra-facts 2.3). What is left out stays as it is in the directory, unless the
+    app lets nulls flow (entra-facts 2.9).
     """
-    return orjson.dumps({"schemas": [CORE_URN], "externalId": external_id, "active": False})
+    return orjson.dumps({"schemas": [CORE_URN, ENTERPRISE_URN], "externalId": external_id, "active": False})

@@ -203,7 +203,7 @@ class Managers:
             first = min(circle, key=lambda person: reports[person].key)
             order.cut(first)
             start = circle.index(first)
-            keys = [reports[person].key for person in (*circle[start:], *circle[: start + 1])]
+            keys = [reports[person].key for person in (*circle[start:], *circle[:start])]
             one = reports[first]
             self._staging.tell(connection, one.position, one.key, (_circle(keys),))
 
@@ -217,7 +217,10 @@ def _problem(one: Report, severity: Severity) -> Problem:
 
 
 def _circle(keys: Sequence[str]) -> Problem:
-    shown = " -> ".join(keys) if len(keys) <= _SHOWN else f"{' -> '.join(keys[:_SHOWN])} -> ..."
-    message = f"people manage each other in a circle of {len(keys) - 1}: {shown}"
+    message = f"{len(keys)} people manage each other in a circle: each is managed by the next"
+    if len(keys) == 1:
+        message = "somebody is his or her own manager"
     hint = "Correct the source. The first one is sent before his or her manager, and again if need be."
-    return Problem(Code.MANAGER_CYCLE, message, Severity.WARNING, hint, field=MANAGER)
+    return Problem(
+        Code.MANAGER_CYCLE, message, Severity.WARNING, hint, field=MANAGER, keys=tuple(keys[:_SHOWN])
+    )

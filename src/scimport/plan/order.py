@@ -6,7 +6,7 @@ people who name him or her: an endpoint leaves a reference empty whose target it
 not look at it again (entra-facts 2.8). Only a manager who is a joiner is not known yet, so only such a
 manager is brought forward: in front of a leaver who names him or her.
 
-People are numbers here, so that the order of a large first load costs some thirty bytes a person.
+People are numbers here, so that the order of a large first load costs some fifty bytes a person.
 """
 
 from __future__ import annotations

@@ -43,6 +43,16 @@ class Config(BaseModel):
         return {key: value for key, value in data.items() if value is not None or key not in cls.model_fields}
 
 
+class AllowConfig(Config):
+    """A finding of ``scimport check`` that is meant to be so."""
+
+    rule: Text = Field(description="Name of the rule, such as hard-coded-domain.")
+    at: Text | None = Field(
+        default=None, description="Attribute, column or key that it is about; default: wherever it is found."
+    )
+    reason: Text = Field(description="Why it is right here, for whoever reads it next.")
+
+
 class MappingConfig(Config):
     """A mapping: how a row becomes a SCIM user."""
 
@@ -57,11 +67,20 @@ class MappingConfig(Config):
     schemas: tuple[Text, ...] = Field(
         default=(), description="Files in mappings/schemas/ with custom SCIM schemas (RFC 7643 section 7)."
     )
+    functions: tuple[Text, ...] = Field(
+        default=(), description="Functions of mappings/functions.py that the expressions use as filters."
+    )
+    let: Variables = Field(
+        default_factory=dict, description="Expressions by name, which other expressions use like columns."
+    )
     where: Text | None = Field(
         default=None, description="Expression; rows for which it is false are out of scope."
     )
     clear: tuple[Text, ...] = Field(
         default=(), description="Attributes sent as an explicit null when they are blank."
+    )
+    allow: tuple[AllowConfig, ...] = Field(
+        default=(), description="Findings of scimport check that are meant to be so, each with a reason."
     )
     user: dict[str, Any] = Field(
         default_factory=dict,
@@ -319,7 +338,24 @@ class StateConfig(Config):
     )
 
 
+class RetentionConfig(Config):
+    """How long what is kept that is not needed any more."""
+
+    plans: Duration | None = Field(
+        default=None, description="Finished plans with changes and problems: 30d; left out: the last ten."
+    )
+    runs: Duration | None = Field(
+        default=None, description="Runs with their requests, and their folders: 180d; left out: for good."
+    )
+    outcomes: Duration | None = Field(
+        default=None, description="The endpoint's words about people: 90d; left out: for good."
+    )
+
+
 class SettingsConfig(Config):
     """The file scimport.toml."""
 
     state: StateConfig = Field(default=StateConfig(), description="The state database.")
+    retention: RetentionConfig = Field(
+        default=RetentionConfig(), description="How long what is kept; see docs/privacy.md."
+    )

@@ -7,7 +7,9 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
+from scimport.project.cases import CasesConfig
 from scimport.project.config import MappingConfig, PipelineConfig
+from scimport.project.overrides import FILE, OverrideConfig
 from scimport.project.source_config import SOURCE_KINDS
 
 # The newest draft that the common editors (yaml-language-server) read in full.
@@ -24,17 +26,28 @@ class _Generator(GenerateJsonSchema):
 
 
 def editor_schemas() -> dict[str, dict[str, Any]]:
-    """Describe the three kinds of files.
+    """Describe the kinds of files.
 
     Returns:
-        JSON Schema (draft-07) by file name: ``source.schema.json``, ``mapping.schema.json`` and
-        ``pipeline.schema.json``. Every key has a description.
+        JSON Schema (draft-07) by file name: ``source.schema.json``, ``overrides.schema.json``,
+        ``mapping.schema.json``, ``tests.schema.json`` and ``pipeline.schema.json``. Every key has a
+        description.
     """
     return {
         "source.schema.json": _schema("A file in sources/", *SOURCE_KINDS.values(), references=True),
+        "overrides.schema.json": _overrides(),
         "mapping.schema.json": _schema("A file in mappings/", MappingConfig),
+        "tests.schema.json": _schema("A file in mappings/tests/", CasesConfig),
         "pipeline.schema.json": _schema("A file in pipelines/", PipelineConfig, references=True),
     }
+
+
+def _overrides() -> dict[str, Any]:
+    entry = _schema("", OverrideConfig)
+    shared = {key: entry.pop(key) for key in ("$schema", "$defs")}
+    del entry["title"]
+    lists = {"type": "array", "items": entry}
+    return {**shared, "title": f"The file {FILE}", "type": "object", "additionalProperties": lists}
 
 
 def _schema(title: str, *models: type[BaseModel], references: bool = False) -> dict[str, Any]:

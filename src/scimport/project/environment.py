@@ -1,11 +1,11 @@
-"""Values of the environment in the project's files: ``${NAME}`` and ``${NAME:-default}``."""
+"""Values from elsewhere in the project's files: ``${NAME}``, ``${file:PATH}``, ``${prefect:NAME}``."""
 
 from __future__ import annotations
 
 import io
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,20 @@ from scimport.model import Problem
 from scimport.project.document import Document, KeyPath, read_text
 from scimport.project.values import did_you_mean
 
-_REFERENCE = re.compile(r"\$\$\{|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}|\$\{")
+_REFERENCE = re.compile(
+    r"\$\$\{"
+    r"|\$\{(?P<kind>file|prefect):(?P<where>[^}]+)\}"
+    r"|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}"
+    r"|\$\{"
+)
+
+Blocks = Callable[[str], str | None]
+"""Gives the value of a Prefect Secret block by its name; ``None`` where there is none."""
+
+
+def no_blocks(_name: str) -> str | None:
+    """Where Prefect is not at hand, there is no block."""
+    return None
 
 
 def read_environment(root: Path) -> dict[str, str]:
@@ -64,20 +77,29 @@ class Resolved:
     paths: tuple[KeyPath, ...]
 
 
-def resolve(document: Document, environment: Mapping[str, str], *, only: str | None = None) -> Resolved:
+def resolve(
+    document: Document,
+    environment: Mapping[str, str],
+    *,
+    only: str | None = None,
+    blocks: Blocks = no_blocks,
+) -> Resolved:
     """Replace ``${NAME}`` in all texts of a file (not in keys); ``$${`` stands for ``${``.
 
     ``${NAME:-default}`` takes the default where NAME is not set or empty; it ends at the first ``}``.
+    ``${file:PATH}`` is what a file holds (relative to the project folder), without the line break at its end;
+    ``${prefect:NAME}`` is the value of a Prefect Secret block.
 
     Args:
         document: The file.
         environment: Values by name.
         only: The one top-level key to do it in; None for all.
+        blocks: Asked for Prefect Secret blocks, when there is a reference to one.
 
     Returns:
         The data, and a problem for each name that is not set.
     """
-    resolver = _Resolver(document, environment)
+    resolver = _Resolver(document, environment, blocks)
     if only is None:
         data = resolver.value(document.data, ())
     else:
@@ -89,11 +111,11 @@ def resolve(document: Document, environment: Mapping[str, str], *, only: str | N
 
 
 class _Resolver:
-    def __init__(self, document: Document, environment: Mapping[str, str]) -> None:
+    def __init__(self, document: Document, environment: Mapping[str, str], blocks: Blocks) -> None:
         self.problems: list[Problem] = []
         self.paths: list[KeyPath] = []
         self._document = document
-        self._environment = environment
+        self._environment, self._blocks = environment, blocks
 
     def value(self, value: Any, path: KeyPath) -> Any:
         if isinstance(value, dict):
@@ -113,6 +135,10 @@ class _Resolver:
     def _reference(self, found: re.Match[str], path: KeyPath) -> str:
         if found[0] == "$${":
             return "${"
+        if found["kind"] == "file":
+            return self._file(found["where"].strip(), path)
+        if found["kind"] == "prefect":
+            return self._block(found["where"].strip(), path)
         name, default = found["name"], found["default"]
         if name is None:
             hint = "Write ${NAME} or ${NAME:-default}; $${ stands for the two characters ${."
@@ -127,6 +153,23 @@ class _Resolver:
             self._add(
                 Code.MISSING_VARIABLE, path, f"the variable {name} is not set", f"{near} {hint}".lstrip()
             )
+        return value or ""
+
+    def _file(self, name: str, path: KeyPath) -> str:
+        root = self._document.path.parents[self._document.file.count("/")]
+        try:
+            return (root / name).read_text("utf-8").removesuffix("\n").removesuffix("\r")
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
+            hint = "Check the path, and that the user who runs scimport may read it."
+            self._add(Code.MISSING_VARIABLE, path, f"the file {name} cannot be read: {reason}", hint)
+            return ""
+
+    def _block(self, name: str, path: KeyPath) -> str:
+        value = self._blocks(name)
+        if value is None:
+            hint = "Make a block of the type Secret with that name on Prefect's pages, or in Python."
+            self._add(Code.MISSING_VARIABLE, path, f"there is no Prefect Secret block '{name}'", hint)
         return value or ""
 
     def _add(self, code: Code, path: KeyPath, message: str, hint: str) -> None:

@@ -15,9 +15,15 @@ from pydantic import SecretStr
 from scimport.codes import Code
 from scimport.errors import ConfigError, StateError, UsageError
 from scimport.model import Problem
-from scimport.project.config import MappingConfig, PipelineConfig, SettingsConfig, StateConfig
+from scimport.project.config import (
+    MappingConfig,
+    PipelineConfig,
+    RetentionConfig,
+    SettingsConfig,
+    StateConfig,
+)
 from scimport.project.document import Document, load_document, read_text, relative_name
-from scimport.project.environment import Resolved, read_environment, resolve
+from scimport.project.environment import Blocks, Resolved, no_blocks, read_environment, resolve
 from scimport.project.references import (
     SUFFIXES,
     missing_file,
@@ -109,6 +115,8 @@ class Project:
     """
 
     root: Path
+    blocks: Blocks = field(default=no_blocks, repr=False, compare=False)
+    """Gives Prefect Secret blocks; whoever has Prefect at hand says how."""
 
     @cached_property
     def environment(self) -> dict[str, str]:
@@ -123,7 +131,7 @@ class Project:
     @property
     def source_names(self) -> tuple[str, ...]:
         """Names of the YAML files in sources/, sorted."""
-        return names_in(self.root / "sources")
+        return tuple(name for name in names_in(self.root / "sources") if name != "overrides")
 
     @property
     def mapping_names(self) -> tuple[str, ...]:
@@ -133,7 +141,7 @@ class Project:
     def pipeline(self, name: str) -> Pipeline:
         """Load a pipeline, and make sure that its source and mapping are there."""
         document = self._load("pipelines", name)
-        resolved = resolve(document, self.environment)
+        resolved = resolve(document, self.environment, blocks=self.blocks)
         missing = [
             *missing_file(document, ("source",), resolved.data.get("source"), self.root, "sources"),
             *missing_file(document, ("mapping",), resolved.data.get("mapping"), self.root, "mappings"),
@@ -143,7 +151,7 @@ class Project:
     def source(self, name: str) -> LoadedSource:
         """Load a source, and make sure that the .sql file which its query names is there."""
         document = self._load("sources", name)
-        resolved = resolve(document, self.environment)
+        resolved = resolve(document, self.environment, blocks=self.blocks)
         model = _source_model(document, resolved)
         return LoadedSource(
             name, validate(model, resolved, document, missing_query(document, resolved)), document
@@ -155,7 +163,7 @@ class Project:
         ``${NAME}`` is replaced in ``config.vars`` only; ``document.data`` is as written.
         """
         document = self._load("mappings", name)
-        resolved = resolve(document, self.environment, only="vars")
+        resolved = resolve(document, self.environment, only="vars", blocks=self.blocks)
         missing = [
             *missing_file(document, ("extends",), document.data.get("extends"), self.root, "mappings"),
             *missing_schemas(document, self.root),
@@ -254,8 +262,22 @@ class Project:
         """
         return self._settings().state.model_copy(update={"url": SecretStr(self.state_url)})
 
+    @property
+    def retention(self) -> RetentionConfig:
+        """How long what is kept.
+
+        Raises:
+            ConfigError: scimport.toml is wrong.
+        """
+        return self._settings().retention
+
     def _settings(self, _file: str = SETTINGS_FILE) -> SettingsConfig:
-        return load_settings(self.root, self.environment)
+        return load_settings(self.root, self.environment, self.blocks)
+
+    def _overrides(self, source: str) -> object:
+        from scimport.project.overrides import load_overrides  # noqa: PLC0415 - it knows the project
+
+        return load_overrides(self, source)
 
     def _whole_mapping(self, name: str) -> tuple[LoadedSchema, ...]:
         return self.schemas(self.mapping_chain(name))
@@ -279,6 +301,7 @@ class Project:
 
     def _parts(self, names: Sequence[str]) -> Iterator[tuple[Callable[[str], object], str]]:
         yield self._settings, SETTINGS_FILE
+        yield self._overrides, ""
         yield from ((self.pipeline, name) for name in names or self.pipeline_names)
         yield from ((self.source, name) for name in self._referred("source", names, self.source_names))
         yield from (

@@ -12,7 +12,7 @@ from scimport.errors import ConfigError
 from scimport.model import Problem
 from scimport.project.config import SettingsConfig
 from scimport.project.document import Document, KeyPath, read_text
-from scimport.project.environment import resolve
+from scimport.project.environment import Blocks, no_blocks, resolve
 from scimport.project.validation import validate
 
 FILE = "scimport.toml"
@@ -25,7 +25,7 @@ _KEY = re.compile(r"\s*(?P<name>[\w-]+)\s*=")
 _AT_LINE = re.compile(r" ?\(at line (?P<line>\d+), column \d+\)")
 
 
-def load_settings(root: Path, environment: Mapping[str, str]) -> SettingsConfig:
+def load_settings(root: Path, environment: Mapping[str, str], blocks: Blocks = no_blocks) -> SettingsConfig:
     """Load scimport.toml from the project folder; where there is none, everything has its default.
 
     Raises:
@@ -46,7 +46,7 @@ def load_settings(root: Path, environment: Mapping[str, str]) -> SettingsConfig:
             for name, variable in _VARIABLES.items()
             if environment.get(variable) and name not in state
         }
-    return validate(SettingsConfig, resolve(document, environment), document, written)
+    return validate(SettingsConfig, resolve(document, environment, blocks=blocks), document, written)
 
 
 def _written_keys(document: Document) -> Iterator[Problem]:

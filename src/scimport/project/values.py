@@ -19,6 +19,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, WithJson
 from pydantic_core import PydanticCustomError
 
 from scimport.codes import Code
+from scimport.redaction import hide
 
 _WORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 _DURATION = re.compile(r"(?P<number>[0-9]+(?:\.[0-9]+)?)\s*(?P<unit>[smhd]?)")
@@ -170,6 +171,11 @@ def _endpoint(value: str) -> str:
     return value
 
 
+def _hidden(value: SecretStr) -> SecretStr:
+    hide(value.get_secret_value())
+    return value
+
+
 def _database_url(value: SecretStr) -> SecretStr:
     if not _SCHEME.fullmatch(value.get_secret_value()):
         raise refuse(
@@ -216,7 +222,7 @@ def _variable_names(value: dict[str, Any]) -> dict[str, Any]:
 
 
 Text = Annotated[str, Field(min_length=1)]
-Secret = Annotated[SecretStr, Field(min_length=1)]
+Secret = Annotated[SecretStr, Field(min_length=1), AfterValidator(_hidden)]
 Key = Annotated[Secret, AfterValidator(_key)]
 Boolean = Annotated[bool, BeforeValidator(_boolean), Field(strict=True)]
 Count = Annotated[int, BeforeValidator(whole_number), Field(strict=True, ge=0)]

@@ -269,7 +269,7 @@ def _check_pattern(pattern: Text, group: Node) -> None:
         compiled = replacing.compile_pattern(pattern.value)
     except ValueError as error:
         raise ExpressionError(f"the regular expression is wrong: {error}", pattern.position) from error
-    if isinstance(group, Text) and group.value not in compiled.groupindex:
+    if isinstance(group, Text) and group.value not in compiled.compiled.groupindex:
         raise ExpressionError(f"the regular expression has no group {group.value}", group.position)
 
 

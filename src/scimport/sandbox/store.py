@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from typing import Final
 from scimport.codes import Code
 from scimport.errors import StateError
 from scimport.model import Problem
+from scimport.private import private_file, private_folder
 
 FILE: Final = "sandbox.db"
 VERSION: Final = 3
@@ -100,7 +102,9 @@ class Store:
     def __init__(self, folder: Path) -> None:
         path = folder / FILE
         try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            private_folder(folder)
+            # SQLite gives -wal and -shm the mode of the file.
+            os.close(private_file(str(path), os.O_CREAT | os.O_RDWR))
             self.connection = sqlite3.connect(
                 path, timeout=60, isolation_level=None, check_same_thread=False, cached_statements=256
             )

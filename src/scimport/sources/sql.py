@@ -14,6 +14,7 @@ from scimport.errors import SourceError
 from scimport.model import Place, Problem
 from scimport.project.source_config import SqlSourceConfig, query_file
 from scimport.project.values import did_you_mean
+from scimport.redaction import hide, hide_rows
 from scimport.sources.base import Batch, Source, check_rows
 from scimport.sources.columns import bad_names, missing_key
 from scimport.sources.files import not_found
@@ -193,12 +194,14 @@ def _check_params(names: Collection[str], query: Query) -> None:
 
 def _engine(query: Query) -> Engine:
     url, dialect = query.url, query.url.get_backend_name()
+    hide(url.password or "")
+    hide_rows()
     options: dict[str, Any] = {}
     if dialect == "postgresql" and "connect_timeout" not in url.query:
         # A host that does not answer at all would be waited for until TCP gives up (PyMySQL waits 10 s).
         options["connect_timeout"] = _CONNECT_SECONDS
     try:
-        return create_engine(url, poolclass=NullPool, connect_args=options)
+        return create_engine(url, poolclass=NullPool, connect_args=options, hide_parameters=True)
     except (ImportError, NoSuchModuleError) as error:
         if dialect in _DRIVERS:
             extra, wanted = _DRIVERS[dialect]

@@ -17,10 +17,12 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from scimport.codes import Code
 from scimport.errors import StateError
 from scimport.model import Problem
+from scimport.private import private_folder
+from scimport.redaction import hide, hide_rows
 from scimport.state.keyring import unlocked
 from scimport.state.vault import KEEP, Keeping, Vault
 
-HEAD = "0005"
+HEAD = "0006"
 """The newest migration: a database that says this needs no migrating."""
 
 _CLOCKS = {
@@ -143,9 +145,13 @@ def _insert_or_ignore(table: str, columns: tuple[str, ...]) -> str:
 def _engine(url: str) -> Engine:
     try:
         parsed = make_url(url)
+        hide(parsed.password or "")
+        hide_rows()
         if parsed.get_backend_name() == "sqlite":
             return _sqlite(parsed)
-        return create_engine(parsed, pool_pre_ping=True, isolation_level="READ COMMITTED")
+        return create_engine(
+            parsed, pool_pre_ping=True, isolation_level="READ COMMITTED", hide_parameters=True
+        )
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
         hint = (
             "Write it as dialect+driver://user@host/database, and install the driver (scimport[postgresql])."
@@ -157,11 +163,13 @@ def _engine(url: str) -> Engine:
 def _sqlite(url: URL) -> Engine:
     if url.database:
         path = Path(url.database)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(path.parent)
         # People's data: for its owner alone. SQLite gives -wal and -shm the mode of the file.
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
         path.chmod(0o600)
-    engine = create_engine(url, connect_args={"timeout": 60, "check_same_thread": False})
+    engine = create_engine(
+        url, connect_args={"timeout": 60, "check_same_thread": False}, hide_parameters=True
+    )
     event.listen(engine, "connect", _configure_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine

@@ -269,14 +269,17 @@ class Plans:
         """Forget the problems of a key whose record was replaced."""
         connection.execute(delete(problem).where(problem.c.plan_id == plan_id, problem.c.key == key))
 
-    def problems(self, connection: Connection, plan_id: str, keys: Sequence[str] = ()) -> Iterator[Problem]:
-        """The problems of the plan's records (only of these keys), in the order in which they were found."""
+    def problems(
+        self, connection: Connection, plan_id: str, keys: Sequence[str] = (), codes: Sequence[str] = ()
+    ) -> Iterator[Problem]:
+        """The problems of the plan (only of these keys, or codes), in the order in which they were found."""
         columns = [problem.c[name] for name in _PROBLEM_COLUMNS[1:]]
         query = select(*columns).where(problem.c.plan_id == plan_id).order_by(problem.c.id)
         query = query.where(problem.c.key.in_(keys)) if keys else query
+        query = query.where(problem.c.code.in_(codes)) if codes else query
         for row in connection.execute(query).mappings():
             value = self._vault.open_text(self._pipeline, row["key"], row["value"])
-            yield _problem({**row, "value": value})
+            yield _problem({**row, "value": value, "keys": orjson.loads(row["keys"] or "[]")})
 
     def _open(self, key: str, body: bytes) -> bytes:
         return self._vault.open(self._pipeline, key, body)
@@ -356,6 +359,7 @@ def _problem(row: Any) -> Problem:
 
 def _problem_row(plan_id: str, one: Problem) -> tuple[object, ...]:
     row = dataclasses.asdict(one) | {"code": one.code.value, "severity": one.severity.value}
+    row["keys"] = orjson.dumps(one.keys).decode() if one.keys else None
     return (plan_id, *(row[name] for name in _PROBLEM_COLUMNS[1:]))
 
 

@@ -190,6 +190,7 @@ problem = Table(
     Column("key", Text, nullable=False),
     Column("field", Text, nullable=False),
     Column("value", Text, nullable=False),
+    Column("keys", Text, comment="of others whom it is about, as JSON"),
     Index("ix_problem_plan_id", "plan_id"),
 )
 

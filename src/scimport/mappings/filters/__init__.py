@@ -15,7 +15,9 @@ from typing import Any, Final
 from jinja2.tests import TESTS as JINJA_TESTS
 
 from scimport.mappings.filters.blanks import default, is_blank
-from scimport.mappings.filters.dates import to_date, to_datetime
+from scimport.mappings.filters.choices import coalesce, lookup, switch
+from scimport.mappings.filters.codes import country, country_name, language
+from scimport.mappings.filters.dates import add_days, excel_date, to_date, to_datetime, within
 from scimport.mappings.filters.lists import (
     each,
     first,
@@ -33,12 +35,14 @@ from scimport.mappings.filters.lists import (
 )
 from scimport.mappings.filters.names import pcase, to_ascii
 from scimport.mappings.filters.numbers import absolute, rounded, to_bool, to_float, to_int
+from scimport.mappings.filters.phones import phone
 from scimport.mappings.filters.texts import (
     capitalize,
     digits,
     formatted,
     length,
     lower,
+    regex_replace,
     replace,
     split,
     title,
@@ -53,28 +57,37 @@ __all__ = ["FILTERS", "NOT_OFFERED", "PURE", "TESTS", "is_blank"]
 
 FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "abs": absolute,
+    "add_days": add_days,
     "ascii": to_ascii,
     "bool": to_bool,
     "capitalize": capitalize,
+    "coalesce": coalesce,
     "count": length,
+    "country": country,
+    "country_name": country_name,
     "d": default,
     "date": to_date,
     "datetime": to_datetime,
     "default": default,
     "digits": digits,
+    "excel_date": excel_date,
     "first": first,
     "float": to_float,
     "format": formatted,
     "int": to_int,
     "join": join,
+    "language": language,
     "last": last,
     "length": length,
     "list": to_list,
+    "lookup": lookup,
     "lower": lower,
     "map": each,
     "max": maximum,
     "min": minimum,
     "pcase": pcase,
+    "phone": phone,
+    "regex_replace": regex_replace,
     "reject": reject,
     "replace": replace,
     "reverse": reverse,
@@ -84,6 +97,7 @@ FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "split": split,
     "string": to_text,
     "sum": total,
+    "switch": switch,
     "text": to_text,
     "title": title,
     "trim": trim,
@@ -91,6 +105,7 @@ FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "unique": unique,
     "upper": upper,
     "urlencode": url_encode,
+    "within": within,
 }
 """Every filter that an expression may use, by the name it has there."""
 
@@ -124,7 +139,6 @@ NOT_OFFERED: Final[Mapping[str, str]] = {
     "substring": "write Column[0:3]",
     "concat": 'write [A, B] | join(" "), or A ~ B',
     "if_blank": "use default",
-    "coalesce": "use default",
 }
 """Filters that people look for here, and what to do instead; the rest of Jinja's are for pages, not for
 people."""

@@ -103,6 +103,82 @@ def to_datetime(value: Any, *formats: str, format: str | None = None, tz: str | 
     raise ValueError("it is neither a text nor a date")
 
 
+_SERIALS: Final = {1900: date(1899, 12, 30), 1904: date(1904, 1, 1)}
+
+
+def excel_date(value: Any, system: int = 1900) -> Any:
+    """Filter ``excel_date``: the date of a serial number of a spreadsheet, as ``YYYY-MM-DD``.
+
+    Args:
+        value: Days, as text or number; a fraction is the time of day and is left out. A blank is passed on.
+        system: Where days are counted from: 1900 (Windows) or 1904 (old files of the Mac).
+
+    Raises:
+        ValueError: If it is no such number, or before March 1900, where spreadsheets count wrongly.
+
+    >>> excel_date("45657"), excel_date(45657.75), excel_date("44195", 1904)
+    ('2024-12-31', '2024-12-31', '2024-12-31')
+    """
+    if value is None or value == "":
+        return value
+    if system not in _SERIALS:
+        raise ValueError("excel_date counts from 1900 or 1904")
+    text = str(value)
+    if isinstance(value, bool) or not re.fullmatch(r"[0-9]{1,7}(\.[0-9]*)?", text):
+        raise ValueError("it is not the number of a day, as spreadsheets count them")
+    days = int(text.partition(".")[0])
+    if system == 1900 and days < 61:
+        raise ValueError("it is a day before March 1900, where spreadsheets count wrongly")
+    return (_SERIALS[system] + timedelta(days=days)).isoformat()
+
+
+def add_days(value: Any, days: int) -> Any:
+    """Filter ``add_days``: a date so many days later, or earlier, as ``YYYY-MM-DD``.
+
+    Args:
+        value: ISO 8601 text as ``date`` gives it, or a date from SQL. A blank is passed through.
+        days: How many.
+
+    Raises:
+        ValueError: If it is not such a date, or out of range then.
+
+    >>> add_days("2024-12-31", 1), add_days("2024-03-01", -1)
+    ('2025-01-01', '2024-02-29')
+    """
+    if value is None or value == "":
+        return value
+    try:
+        return (date.fromisoformat(to_date(value)) + timedelta(days=days)).isoformat()
+    except OverflowError:
+        raise ValueError("the date is out of range") from None
+
+
+def within(value: Any, start: Any, end: Any = None, before: int = 0, after: int = 0) -> Any:
+    """Filter ``within``: whether a day lies between two dates, both included: "active from hire to leave".
+
+    Args:
+        value: The day, most often ``today``; ISO 8601 text or a date. A blank is passed through.
+        start: First day; a blank means that it has not begun.
+        end: Last day; a blank means that it has no end.
+        before: Days that it begins earlier.
+        after: Days that it ends later.
+
+    Raises:
+        ValueError: If one is not a date.
+
+    >>> within("2026-01-25", "2026-02-01", before=7), within("2026-01-24", "2026-02-01", before=7)
+    (True, False)
+    >>> within("2026-02-02", "2020-01-01", "2026-02-01", after=1)
+    True
+    """
+    if value is None or value == "":
+        return value
+    if start is None or start == "":
+        return False
+    day = to_date(value)
+    return add_days(start, -before) <= day and (end is None or end == "" or day <= add_days(end, after))
+
+
 def _is_iso(text: str) -> bool:
     """Whether it is ``YYYY-MM-DD``, and a day that exists."""
     if len(text) == 10 and text[4] == text[7] == "-":

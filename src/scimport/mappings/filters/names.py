@@ -69,15 +69,18 @@ def to_ascii(value: Any, missing: str | None = None) -> Any:
 
     Args:
         value: Text. A blank is passed through.
-        missing: What to put for a character that has no ASCII form (Greek, Chinese); ``""`` leaves it out.
+        missing: What to put for a letter of another alphabet (Greek, Cyrillic, Chinese), in place of its
+            transliteration; ``""`` leaves it out.
 
     Raises:
-        ValueError: If the value is not text, or has such a character and ``missing`` is not given.
+        ValueError: If the value is not text, or has a character without any ASCII form.
 
     >>> to_ascii("Zoë Sørensen-Großmann")
     'Zoe Soerensen-Grossmann'
     >>> to_ascii("Łukasz Żółć")
     'Lukasz Zolc'
+    >>> to_ascii("Юлия Παπαδοπούλου"), to_ascii("Ωmega", "")
+    ('Yuliya Papadopoyloy', 'mega')
     """
     if value.__class__ is not str:
         return _not_text(value)
@@ -102,8 +105,18 @@ def _plain_letters(text: str, missing: str | None) -> str:
     if kept.isascii():
         return kept
     if missing is None:
-        raise ValueError("it has characters without an ASCII form; ascii('') leaves them out")
+        # Composed again, since the transliteration of an accented letter is not that of its parts.
+        return "".join([c if c.isascii() else _transliterated(c) for c in unicodedata.normalize("NFC", kept)])
     return "".join([c if c.isascii() else missing for c in kept])
+
+
+def _transliterated(letter: str) -> str:
+    from anyascii import anyascii  # noqa: PLC0415 - most names have only Latin letters
+
+    found = str(anyascii(letter))
+    if not found:
+        raise ValueError("it has characters without an ASCII form; ascii('') leaves them out")
+    return found
 
 
 def _not_text(value: object) -> None:

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from datetime import date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -167,6 +168,52 @@ def split(value: Any, separator: str | None = None, index: int | None = None) ->
     if index is None:
         return [part for part in parts if part]
     return parts[index] if -len(parts) <= index < len(parts) else None
+
+
+_PATIENCE: Final = 0.25
+
+
+def regex_replace(value: Any, pattern: str, replacement: str = "", count: int = 0) -> Any:
+    r"""Filter ``regex_replace``: what matches a regular expression, replaced.
+
+    A pattern that takes longer than a quarter of a second for one value is given up: some need years.
+
+    Args:
+        value: Text. A blank is passed through.
+        pattern: In the syntax of Python's ``re``.
+        replacement: What to put there; ``\\1`` and ``\\g<name>`` are what a group has matched.
+        count: How many to replace, from the left; 0 for all.
+
+    Raises:
+        ValueError: If the pattern or the replacement cannot be used, or takes too long.
+
+    >>> regex_replace("Dr. Ann Lee", r"^(Dr|Prof)\.\s+")
+    'Ann Lee'
+    >>> regex_replace("Lee, Ann", r"(\w+), (\w+)", r"\2 \1")
+    'Ann Lee'
+    """
+    if value is None or value == "":
+        return value
+    try:
+        return str(_pattern(pattern).sub(replacement, to_text(value), count, timeout=_PATIENCE))
+    except TimeoutError:
+        raise ValueError("the pattern takes too long for it; write one without nested repeats") from None
+    except (re.error, IndexError):
+        raise ValueError(f"the replacement {replacement} cannot be used with the pattern") from None
+    except Exception as error:
+        if type(error).__module__.startswith("regex"):
+            raise ValueError(f"the replacement {replacement} cannot be used with the pattern") from None
+        raise
+
+
+@lru_cache(256)
+def _pattern(pattern: str) -> Any:
+    import regex  # type: ignore[import-untyped]  # noqa: PLC0415 - only where a pattern is used
+
+    try:
+        return regex.compile(pattern)
+    except regex.error:
+        raise ValueError(f"the pattern {pattern} is not a regular expression") from None
 
 
 _NOT_DIGITS: Final = re.compile("[^0-9]+")

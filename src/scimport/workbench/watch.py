@@ -1,0 +1,45 @@
+"""Waits for somebody to save a file of the project."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+INTERVAL: Final = 0.05
+"""Seconds between two looks at the files."""
+
+_FOLDERS: Final = ("pipelines", "sources", "mappings")
+
+
+def saves(root: Path, stop: threading.Event, also: tuple[Path, ...] = ()) -> Iterator[frozenset[Path]]:
+    """Tell of every save of a file in pipelines/, sources/ or mappings/, in subfolders too.
+
+    Args:
+        root: The project folder.
+        stop: Ends it when it is set.
+        also: Further files.
+
+    Yields:
+        The files that have changed, come or gone since the last time.
+    """
+    before = _state(root, also)
+    while not stop.wait(INTERVAL):
+        now = _state(root, also)
+        if now != before:
+            changed = {path for path in before.keys() | now.keys() if before.get(path) != now.get(path)}
+            before = now
+            yield frozenset(changed)
+
+
+def _state(root: Path, also: tuple[Path, ...]) -> dict[Path, tuple[int, int]]:
+    found = {}
+    files = (path for folder in _FOLDERS for path in (root / folder).rglob("*.*"))
+    for path in (*files, *also):
+        try:
+            status = path.stat()
+        except OSError:
+            continue  # an editor is just putting it into its place
+        found[path] = (status.st_mtime_ns, status.st_size)
+    return found
