@@ -117,7 +117,7 @@ def _rules(found: Inspection, column: Column, key: str) -> Iterator[str]:
             why = remark or "not every cell is such a date"
             yield f"  # {scalar(column.name)}: {scalar(rule)}{other} # TODO: {why}"
             return
-    elif meaning in _NAMES and column.full == column.cells:
+    elif column.name == _user_column(found) or (meaning in _NAMES and column.full == column.cells):
         rule = {"required": True}
     elif meaning is None or meaning in _UNMAPPED:
         return
@@ -136,12 +136,15 @@ def _key_pattern(column: Column) -> str | None:
 
 
 def _user_name(found: Inspection, key: str) -> Iterator[str]:
-    for meaning in ("userName", 'emails[type eq "work"].value'):
-        column = found.named(meaning)
-        if column is not None and column.is_unique:
-            yield f"  userName: {quoted(_expression(column.name, ' | lower'))}"
-            return
-    yield f"  userName: {quoted(_expression(key, ' | lower') + '@{{ vars.domain }}')}"
+    name = _user_column(found)
+    leaf = _expression(name, " | lower") if name else _expression(key, " | lower") + "@{{ vars.domain }}"
+    yield f"  userName: {quoted(leaf)}"
+
+
+def _user_column(found: Inspection) -> str | None:
+    """The column that can be the user name; ``None`` where it must be made of the key."""
+    columns = map(found.named, ("userName", 'emails[type eq "work"].value'))
+    return next((column.name for column in columns if column is not None and column.is_unique), None)
 
 
 def _active(found: Inspection) -> Iterator[str]:
