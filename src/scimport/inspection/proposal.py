@@ -65,7 +65,7 @@ def mapping_file(found: Inspection, key: str) -> str:
         f"  externalId: {quoted(_expression(key))}",
         *_user_name(found, key),
         *_active(found),
-        *_tree(found),
+        *_tree(found, key),
     ]
     if any("vars.domain" in line for line in user):
         about = "of most e-mail addresses" if _seen_domain(found) else "TODO: the domain of your user names"
@@ -171,11 +171,12 @@ def _active(found: Inspection) -> Iterator[str]:
     yield f"  # active: {example}" + ("" if column else " # if the file holds active people only")
 
 
-def _tree(found: Inspection) -> Iterator[str]:
+def _tree(found: Inspection, key: str) -> Iterator[str]:
     made = {meaning: _leaf(found, meaning, name) for name, meaning in found.meanings.items()}
-    given, family = (found.named(meaning) for meaning in _NAMES)
-    if given and family and "displayName" not in made:
-        made["displayName"] = f"{_expression(given.name)} {_expression(family.name)}"
+    if "displayName" not in made:
+        # Entra takes nobody without one.
+        names = [column.name for column in map(found.named, _NAMES) if column] or [_user_column(found) or key]
+        made["displayName"] = " ".join(map(_expression, names))
     for name in ("displayName", "nickName", "title", "userType", "preferredLanguage", "locale", "timezone"):
         yield from [f"  {name}: {quoted(made[name])}"] if name in made else []
     for group in ("name", "enterprise"):
