@@ -6,12 +6,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
+from scimport.codes import Code
+from scimport.errors import SourceError
 from scimport.mappings.mapping import Mapping, compile_mapping
 from scimport.mappings.validation import UserValidator
 from scimport.model import Problem
 from scimport.plan.records import Input
-from scimport.project import Pipeline, Project
+from scimport.project import LoadedSource, Pipeline, Project
 from scimport.project.overrides import load_overrides
+from scimport.project.values import did_you_mean
 from scimport.sources.contract import compile_contract
 from scimport.sources.corrected import CorrectedSource
 from scimport.sources.drift import open_steady
@@ -34,6 +37,7 @@ def opened(project: Project, pipeline: Pipeline, now: datetime) -> Iterator[Inpu
     config = loaded.config
     overrides = load_overrides(project, loaded.name)
     with open_steady(loaded, project.root) as steady:
+        _check_as_of(loaded, steady.columns)
         source = CorrectedSource(steady, loaded, overrides, now.date()) if overrides else steady
         mapping, validator = compiled(project, pipeline, source.columns, now)
         yield Input(
@@ -46,6 +50,7 @@ def opened(project: Project, pipeline: Pipeline, now: datetime) -> Iterator[Inpu
             duplicates=config.duplicates,
             extent=config.extent,
             leavers=pipeline.config.leavers,
+            as_of=config.as_of,
             unresolved_manager=pipeline.config.unresolved_manager,
             warnings=source.warnings,
         )
@@ -83,3 +88,11 @@ def compiled(
     chain = project.mapping_chain(pipeline.config.mapping)
     mapping = compile_mapping(chain, columns, schemas=project.schemas(chain), now=now, root=project.root)
     return mapping, UserValidator(mapping.schema, nullable=mapping.clear)
+
+
+def _check_as_of(source: LoadedSource, columns: Sequence[str]) -> None:
+    as_of = source.config.as_of
+    if as_of is not None and as_of not in columns:
+        hint = did_you_mean(as_of, columns) or "Correct as_of, or the export."
+        message = f"the source has no column '{as_of}'"
+        raise SourceError(source.document.problem(Code.MISSING_COLUMN, ("as_of",), message, hint))

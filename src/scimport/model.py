@@ -182,7 +182,8 @@ class RunSummary:
         seconds: From the beginning to the end.
         problems_file: Where the problems are, relative to the project folder; empty when there are none.
         whole: Whether it read the whole source, so that later runs can be compared with it.
-        notes: What somebody should know of the endpoint, and what kept nobody from being sent.
+        source_digest: SHA-256 of the source's local files; empty where there are none.
+        notes: Warnings and notes about the run as a whole, the source and the endpoint.
     """
 
     pipeline: str
@@ -193,4 +194,5 @@ class RunSummary:
     seconds: float = 0.0
     problems_file: str = ""
     whole: bool = False
+    source_digest: str = ""
     notes: tuple[Problem, ...] = ()

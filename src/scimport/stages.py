@@ -18,7 +18,7 @@ import gc
 import itertools
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,10 +35,12 @@ from scimport.forget import AT_MOST, ages_of, purge_old
 from scimport.inputs import opened
 from scimport.model import DeliveryCounts, PlanCounts, Problem, RunSummary
 from scimport.plan import Input, PlanBuilder, Selection
+from scimport.plan.age import age_problem, as_warning, same_file
 from scimport.plan.guards import stops
 from scimport.preflight import check_job
 from scimport.project import Project
 from scimport.review import check_applicable, check_guards, digests
+from scimport.sources.base import source_digest, source_time
 from scimport.state import locks, open_state, runs
 from scimport.state.outbox import Limits, StateOutbox
 from scimport.state.people import People
@@ -148,7 +150,7 @@ class PipelineRun:
         """Deliver what is left of a plan whose delivery was cut off."""
         with self._database.read() as connection:
             counts = self._plans.counts(connection, plan_id)
-        self._note(plan_id=plan_id, plan=counts, whole=self._was_whole(plan_id))
+        self._note(plan_id=plan_id, plan=counts, **self._as_made(plan_id))
         self.deliver()
 
     def extract(self, records: int = PART) -> bool:
@@ -171,11 +173,30 @@ class PipelineRun:
         self._note(plan=counts, whole=not self._selection.keys and not counts.held_back)
         self._write_problems()
         usual = runs.usual_rows(self._database, self.pipeline.name)
+        old = self._look_at_source(self._builder.as_of, counts.to_send)
         with self._database.write() as connection:
             measures = self._builder.measures(connection, counts, usual)
-            self.stopped = stops(measures, self.pipeline.config.guards)
+            self.stopped = [*stops(measures, self.pipeline.config.guards), *old]
             self._plans.review(connection, self.summary.plan_id, self._digests(), self.stopped)
         return counts
+
+    def _look_at_source(self, as_of: float | None, to_send: int) -> list[Problem]:
+        """Note that the source was loaded before; returns why it is too old to be sent."""
+        config, guards = self._project.source(self.pipeline.config.source).config, self.pipeline.config.guards
+        if guards.same_file == "note" and self.summary.whole:
+            digest = source_digest(config, self._project.root)
+            self._note(source_digest=digest)
+            if (before := runs.loaded(self._database, self.pipeline.name, digest)) is not None:
+                self.add_notes([same_file(before.id, before.started_at)])
+        if config.as_of is None:
+            as_of = source_time(config, self._project.root)
+        with self._database.read() as connection:
+            old = age_problem(as_of, self._database.now(connection), guards.source_age)
+        if old is not None and not to_send:
+            # It changes nobody, so that nobody need approve it; but somebody must look.
+            self.add_notes([as_warning(old)])
+            return []
+        return [old] if old else []
 
     def apply(self, plan_id: str) -> None:
         """Deliver exactly a plan that was made before, or refuse it.
@@ -185,7 +206,7 @@ class PipelineRun:
             GuardStop: A guard stops it, and nobody has approved it.
         """
         review = check_applicable(self._database, self.pipeline.name, plan_id, self._digests)
-        self._note(plan_id=plan_id, plan=review.counts, whole=self._was_whole(plan_id))
+        self._note(plan_id=plan_id, plan=review.counts, **self._as_made(plan_id))
         self.deliver()
 
     def deliver(self) -> DeliveryCounts:
@@ -199,7 +220,10 @@ class PipelineRun:
         """
         plan_id, name = self.summary.plan_id, self.pipeline.name
         with self._database.read() as connection:
-            check_guards(find_plan(connection, plan_id))
+            review = find_plan(connection, plan_id)
+        check_guards(review)
+        old = (one for one in review.stopped if one.code is Code.GUARD_SOURCE_AGE) if review else ()
+        self.add_notes(map(as_warning, old))
         with connected(self._project, self.pipeline) as app:
             limits = Limits(app.endpoint.tenant, daily_calls=self.pipeline.config.app.daily_calls)
             outbox = StateOutbox(self._database, name, plan_id, limits)
@@ -228,6 +252,15 @@ class PipelineRun:
         """The first problems of the plan's records."""
         with self._database.read() as connection:
             return list(itertools.islice(self._plans.problems(connection, self.summary.plan_id), count))
+
+    def reasons(self, count: int) -> list[tuple[str, str, int]]:
+        """The most frequent errors of the plan's records: code, column or attribute, and of how many."""
+        with self._database.read() as connection:
+            return self._plans.reasons(connection, self.summary.plan_id, count)
+
+    def add_notes(self, notes: Iterable[Problem]) -> None:
+        """Add warnings and notes about the run as a whole."""
+        self._note(notes=(*self.summary.notes, *notes))
 
     def write_requests(self, folder: Path) -> int:
         """Write the exact bodies of the requests that would deliver the plan, readable by the owner alone.
@@ -279,10 +312,11 @@ class PipelineRun:
     def _digests(self) -> dict[str, str]:
         return digests(self._project, self.pipeline, self._open())
 
-    def _was_whole(self, plan_id: str) -> bool:
-        """Whether the run that made a plan read the whole source."""
+    def _as_made(self, plan_id: str) -> dict[str, Any]:
+        """What is known of the source from the run that made a plan: whether it was whole, and its digest."""
         made = runs.find(self._database, plan_id)
-        return made is not None and bool(made.summary.get("whole"))
+        names = ("whole", "source_digest")
+        return {name: made.summary[name] for name in names if made is not None and name in made.summary}
 
     def _note(self, **known: Any) -> None:
         self.summary = dataclasses.replace(self.summary, **known)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
+from scimport.codes import Code
+from scimport.errors import GuardStop
 from scimport.model import RunSummary
 from scimport.project.config import PipelineConfig
 from scimport.state.outcomes import OutcomeCounts
@@ -27,4 +31,30 @@ def shortcomings(
         "rejected": rejected if rejected > config.max_rejected else 0,
         "unconfirmed": outcomes.unconfirmed,
     }
-    return tuple(f"{count:,} {what}" for what, count in found.items() if count)
+    is_old = summary is not None and any(one.code is Code.GUARD_SOURCE_AGE for one in summary.notes)
+    counted = [f"{count:,} {what}" for what, count in found.items() if count]
+    return tuple(counted + (["an old source"] if is_old else []))
+
+
+class Verdict(StrEnum):
+    """How a run ended, in the words of ``notify.on``."""
+
+    OK = "ok"
+    DEGRADED = "degraded"
+    STOPPED = "stopped"
+    FAILED = "failed"
+
+
+def verdict(config: PipelineConfig, summary: RunSummary, error: BaseException | None = None) -> Verdict:
+    """How a run ended, before anybody has looked what became of its people.
+
+    Args:
+        config: The pipeline.
+        summary: What the run came to.
+        error: What ended it early.
+    """
+    if isinstance(error, GuardStop):
+        return Verdict.STOPPED
+    if error is not None:
+        return Verdict.FAILED
+    return Verdict.DEGRADED if shortcomings(config, OutcomeCounts(), summary) else Verdict.OK

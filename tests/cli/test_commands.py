@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 import shutil
+import signal
 import ssl
 import subprocess
 import sys
@@ -16,6 +17,8 @@ from typing import Any
 import pytest
 import yaml
 from tests.cli.conftest import Command
+
+from scimport.stages import PipelineRun
 
 COUNTS = {
     "read",
@@ -154,7 +157,7 @@ def test_check_goes_on_without_the_data(sample: Path, scimport: Command) -> None
 
 def test_schema_writes_what_the_files_name(sample: Path, scimport: Command) -> None:
     written = scimport("schema", "--json").json["written"]
-    assert len(written) == 3
+    assert len(written) == 5
     first_line = (sample / "pipelines" / "employees.yml").read_text().splitlines()[0]
     named = first_line.partition("$schema=")[2]
     assert (sample / "pipelines" / named).resolve() in {Path(one).resolve() for one in written}
@@ -203,7 +206,7 @@ _BAD_FILES = {
     "encoding": ("utf-16", "source-encoding"),
     "delimiter": (b";", "source-delimiter"),
     "renamed key": ((b"WorkerID", b"Worker"), "missing-column"),
-    "renamed column": ((b"HireDate", b"Hired"), "missing-column"),
+    "renamed column": ((b"HireDate", b"Hired"), "renamed-column"),
     "NUL": ((b"Quality", b"Qua\0lity"), "nul-byte"),
     "large cell": ((b"Quality", b"Q" * 1_000_000), "cell-too-large"),
     "unclosed quote": ((b'"Director, Quality"', b'"Director, Quality'), "source-syntax"),
@@ -364,3 +367,19 @@ def test_help_and_check_need_neither_prefect_nor_a_web_server() -> None:
         command = [sys.executable, "-c", code.format(arguments=arguments)]
         done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ)
         assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.usefixtures("sample")
+@pytest.mark.parametrize("command", [("run", "employees", "--no-prefect"), ("plan", "employees")])
+def test_a_stop_while_the_source_is_read_leaves_a_message_and_the_document(
+    scimport: Command, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    def stopped(_: object) -> bool:
+        signal.raise_signal(signal.SIGTERM)
+        return True
+
+    monkeypatch.setattr(PipelineRun, "extract", stopped)
+    result = scimport(*command, "--json")
+    assert result.code == 1
+    assert [one["code"] for one in result.json["error"]] == ["interrupted"]
+    assert "interrupted" in result.err

@@ -206,6 +206,67 @@ def test_a_load_begun_with_a_limit_goes_on(sample: Path, scimport: Command) -> N
     assert scimport("run", "employees", "--no-prefect", "--json").json["accepted"] == 236
 
 
+# How old a source is, and whether it is the same again
+
+
+def _age(folder: Path, hours: float) -> None:
+    path = folder / "sample_data" / "employees.csv"
+    os.utime(path, times=(then := time.time() - hours * 3600, then))
+
+
+def test_an_old_file_is_stopped_and_a_run_of_it_is_degraded(loaded: Path, scimport: Command) -> None:
+    _pipeline(loaded, guards={"source_age": "26h"})
+    _retitle(loaded)
+    _age(loaded, 25.9)
+    assert scimport("plan", "employees").code == 0
+    _age(loaded, 26.1)
+    stopped = scimport("run", "employees", "--no-prefect", "--json")
+    assert stopped.code == 3
+    assert [one["code"] for one in stopped.json["error"]] == ["guard-source-age", "guard-stopped"]
+    plan_id = _plans(scimport)[0]["id"]
+    assert scimport("approve", plan_id, "--reason", "HR has a holiday").code == 0
+    applied = scimport("apply", plan_id, "--json")
+    assert (applied.code, applied.json["accepted"]) == (4, 3)
+    assert [(one["code"], one["severity"]) for one in applied.json["notes"]] == [
+        ("guard-source-age", "warning")
+    ]
+    nothing = scimport("run", "employees", "--no-prefect", "--json")
+    assert (nothing.code, nothing.json.get("to_send")) == (4, 0), nothing
+    assert {one["code"] for one in nothing.json["notes"]} == {"guard-source-age", "guard-same-file"}
+
+
+def test_a_column_tells_how_old_a_query_is(sample: Path, scimport: Command) -> None:
+    _pipeline(sample, guards={"source_age": "26h"}, source="contractors", mapping="contractors")
+    unknown = scimport("plan", "employees", "--json").json["stopped"]
+    assert [one["code"] for one in unknown] == ["guard-source-age"]
+    assert "it is not known how old" in unknown[0]["message"]
+    source, query = (sample / "sources" / f"contractors.{suffix}" for suffix in ("yml", "sql"))
+    source.write_text(source.read_text() + "as_of: Exported\n")
+    missing = scimport("plan", "employees")
+    assert missing.code == 1
+    assert "the source has no column 'Exported'" in missing.err
+    sql = query.read_text()
+    for hours, count in ((25, 0), (27, 1)):
+        then = f"datetime('now', '-{hours} hours') AS Exported"
+        query.write_text(sql.replace("SELECT", f"SELECT {then},", 1))
+        assert len(scimport("plan", "employees", "--json").json["stopped"]) == count
+
+
+def test_the_same_file_again_is_a_note(loaded: Path, scimport: Command) -> None:
+    first = scimport("status", "employees", "--json").json["last_run"]["id"]
+    os.utime(loaded / "sample_data" / "employees.csv")
+    again = scimport("run", "employees", "--no-prefect", "--json")
+    assert again.code == 0
+    (note,) = again.json["notes"]
+    assert (note["code"], note["severity"]) == ("guard-same-file", "note")
+    assert first in note["message"]
+    assert scimport("run", "employees", "--no-prefect", "--json", "--key", "00103").json["notes"] == []
+    _retitle(loaded)
+    assert scimport("run", "employees", "--no-prefect", "--json").json["notes"] == []
+    _pipeline(loaded, guards={"same_file": "ignore"})
+    assert scimport("run", "employees", "--no-prefect", "--json").json["notes"] == []
+
+
 # What an apply refuses
 
 

@@ -74,7 +74,7 @@ def start(*arguments: object, **variables: str) -> subprocess.Popen[str]:
 
 def end(process: subprocess.Popen[str]) -> Done:
     """Wait for a command."""
-    out, err = process.communicate(timeout=90)
+    out, err = process.communicate(timeout=300)
     assert "Traceback" not in err, err
     return Done(process.returncode, out, err)
 
@@ -84,7 +84,7 @@ def scimport(*arguments: object, **variables: str) -> Done:
     return end(start(*arguments, **variables))
 
 
-def eventually(look: Callable[[], Any], seconds: float = 40.0) -> Any:
+def eventually(look: Callable[[], Any], seconds: float = 180.0) -> Any:
     """What a look gives, as soon as it is something."""
     deadline = time.monotonic() + seconds
     while not (found := look()):
@@ -134,7 +134,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     process.kill()
     out, _ = process.communicate()
     assert out == ""
-    eventually(lambda: not [line for line in processes(folder) if "flows.watched" in line], 20)
+    eventually(lambda: not [line for line in processes(folder) if "flows.watched" in line])
 
 
 def document(process: subprocess.Popen[str]) -> dict[str, Any]:
@@ -147,6 +147,7 @@ def document(process: subprocess.Popen[str]) -> dict[str, Any]:
         assert line, process.stderr.read()
         text += line
     found: dict[str, Any] = json.loads(text)
+    assert "error" not in found, text
     return found
 
 

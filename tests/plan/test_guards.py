@@ -22,7 +22,7 @@ from scimport.plan.guards import (
 from scimport.project.config import GuardLimit, GuardsConfig
 
 GUARDS = GuardsConfig()
-LIMITS: dict[str, GuardLimit] = {name: getattr(GUARDS, name) for name in GuardsConfig.model_fields}
+LIMITS: dict[str, GuardLimit] = {name: limit for name, limit in GUARDS if isinstance(limit, GuardLimit)}
 POPULATIONS = (1, 10, 26, 1_000)
 # What docs/guards.md says for these populations.
 MOST = {

@@ -31,7 +31,7 @@ def test_each_is_a_schema_of_its_draft(name: str) -> None:
 @pytest.mark.parametrize("name", SCHEMAS)
 def test_every_key_has_a_description(name: str) -> None:
     keys = list(keys_of(SCHEMAS[name]))
-    assert len(keys) > 5
+    assert len(keys) >= 5
     assert [path for path, about in keys if not about.get("description")] == []
 
 

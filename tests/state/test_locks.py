@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import os
+import socket
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import select, update
@@ -36,7 +39,10 @@ def test_a_second_run_says_who_holds_the_pipeline(database: Database) -> None:
             pass
         with locks.hold(database, "contractors"):
             assert len(_owners(database)) == 2
-    assert "process" in str(caught.value)
+    who = f"{socket.gethostname()} process {os.getpid()}, since "
+    assert who in str(caught.value)
+    since = datetime.fromisoformat(str(caught.value).partition(who)[2].rstrip(")"))
+    assert abs((datetime.now(UTC) - since).total_seconds()) < 600
     assert _owners(database) == []
 
 

@@ -111,6 +111,22 @@ def test_a_finding_is_switched_off_with_a_reason(make: Make) -> None:
     assert found(make("extends: base\n" + mapping, rows=rows, base=allow)) == []
 
 
+def test_a_table_has_every_value_that_the_contract_allows(make: Make, tmp_path: Path) -> None:
+    mapping = MAPPING.replace(
+        "  active: true", "  active: true\n  title: '{{ Kind | upper | lookup(\"kinds\") }}'"
+    )
+    source = SOURCE + "columns: { Kind: { values: [a, b, c] } }\n"
+    (tmp_path / "mappings" / "lookups").mkdir(parents=True)
+    table = tmp_path / "mappings" / "lookups" / "kinds.csv"
+    table.write_text("key,value\nA,One\nC,Two\n")
+    project = make(mapping, source, rows="Id,Kind\nE1,a\n")
+    (problem,) = check_pipeline(project, project.pipeline("people"), opens=False)
+    assert (problem.code, problem.line) == ("lookup-missing-keys", 6)
+    assert "does not have b," in problem.message
+    table.write_text("key,value\nA,One\nB,Three\nC,Two\n")
+    assert found(project) == []
+
+
 def test_every_rule_is_documented_with_its_severity() -> None:
     text = (ROOT / "docs" / "mappings.md").read_text("utf-8")
     assert dict(

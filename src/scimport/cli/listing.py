@@ -12,8 +12,8 @@ import typer
 
 from scimport.cli.output import Output, plural, problem_document
 from scimport.codes import Code
-from scimport.errors import UsageError
-from scimport.model import ChangeKind, Problem
+from scimport.errors import ScimportError, UsageError
+from scimport.model import ChangeKind, Problem, Severity
 
 if TYPE_CHECKING:
     from scimport.plan.cost import Cost
@@ -94,6 +94,20 @@ def reviewed(project: Project, plan_id: str) -> Iterator[tuple[Database, Review]
             hint = "`scimport plans` lists those that are kept."
             raise UsageError(Problem(Code.UNKNOWN_PLAN, f"there is no plan '{plan_id}'", hint=hint))
         yield database, review
+
+
+def tell_waiting(output: Output, project: Project, pipeline: str) -> bool:
+    """Tell flow runs that wait for plans of a pipeline what became of them; returns whether there are any.
+
+    That Prefect cannot be reached is a warning: what was done to the plan is done.
+    """
+    from scimport.flows.waiting import tell_waiting as tell  # noqa: PLC0415 - not needed for --help
+
+    try:
+        return tell(project, pipeline)
+    except ScimportError as error:
+        output.problems(dataclasses.replace(one, severity=Severity.WARNING) for one in error.problems)
+        return False
 
 
 def listed(output: Output, database: Database, review: Review, view: View) -> list[dict[str, Any]]:

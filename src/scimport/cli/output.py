@@ -90,6 +90,7 @@ class Output:
         )
         if also := ", ".join(f"{plural(count, *noun)} {what}" for count, noun, what in seldom if count):
             self.say(f"Also: {also}.")
+        Output(as_json=True).problems(summary.notes)
         if summary.problems_file:
             self.say(f"Problems: {summary.problems_file}  (scimport problems {summary.run_id})")
 
@@ -98,7 +99,8 @@ def run_document(summary: RunSummary) -> dict[str, Any]:
     """A run as ``--json`` prints it: one flat object."""
     document: dict[str, Any] = dataclasses.asdict(summary)
     plan, delivery = document.pop("plan"), document.pop("delivery")
-    ends = {name: document.pop(name) for name in ("seconds", "problems_file")}
+    document["notes"] = [problem_document(note) for note in summary.notes]
+    ends = {name: document.pop(name) for name in ("notes", "seconds", "problems_file")}
     return {**document, **plan, **delivery, **ends}
 
 

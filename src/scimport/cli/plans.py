@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import getpass
 import socket
+import time
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -21,6 +22,7 @@ from scimport.cli.listing import (
     opened,
     reviewed,
     say_cost,
+    tell_waiting,
     time_text,
 )
 from scimport.cli.output import Output, problem_document
@@ -57,7 +59,7 @@ def plans(context: typer.Context, name: options.OptionalName = None, as_json: op
             one.id,
             one.pipeline,
             one.state.value,
-            time_text(one.created_at)[:16].replace("T", " "),
+            _minute(one.created_at),
             one.counts.to_send,
             _waits(one),
         )
@@ -112,7 +114,8 @@ def approve(
         raise UsageError(
             Problem(Code.BAD_VALUE, "--reason is blank", hint="Say why, for those who read it later.")
         )
-    with reviewed(options.find(context), plan) as (database, review):
+    project = options.find(context)
+    with reviewed(project, plan) as (database, review):
         if review.state is not PlanState.STAGED or not review.stopped:
             what = "no guard stops it" if review.state is PlanState.STAGED else f"it is {review.state}"
             hint = f"Send it with `scimport apply {plan}`." if review.state is PlanState.STAGED else ""
@@ -122,7 +125,11 @@ def approve(
             Plans(database, review.pipeline).approve(connection, plan, by, reason.strip())
             approved = find_plan(connection, plan)
     output = Output(as_json=as_json)
-    output.say(f"Approved by {by}. Send it with `scimport apply {plan}`.")
+    output.say(f"Approved by {by}.")
+    if tell_waiting(output, project, review.pipeline):
+        output.say("The flow run that waits for it sends it.")
+    else:
+        output.say(f"Send it with `scimport apply {plan}`.")
     output.json(_document(approved) if approved else {})
 
 
@@ -134,7 +141,8 @@ def apply(
     as_json: options.Json = False,
 ) -> None:
     """Send exactly what a plan says, or refuse: when it is old, or what it was made of has changed."""
-    from scimport.plan import Selection  # noqa: PLC0415 - not needed for --help
+    from scimport.notice import noticed  # noqa: PLC0415 - not needed for --help
+    from scimport.plan import Selection  # noqa: PLC0415
     from scimport.stages import PipelineRun  # noqa: PLC0415
 
     project = options.find(context)
@@ -142,11 +150,16 @@ def apply(
         pipeline = review.pipeline
 
     def send(name: str, tell: Any) -> RunSummary:
-        with PipelineRun(project, name, Selection(), on_progress=tell, queue_anyway=queue_anyway) as work:
+        run = PipelineRun(project, name, Selection(), on_progress=tell, queue_anyway=queue_anyway)
+        with noticed(run) as work:
             work.apply(plan)
         return work.summary
 
-    each_run(project, (pipeline,), send, Output(as_json=as_json), several=False, wait=wait)
+    output = Output(as_json=as_json)
+    try:
+        each_run(project, (pipeline,), send, output, several=False, wait=wait)
+    finally:
+        tell_waiting(output, project, pipeline)
 
 
 def discard(context: typer.Context, plan: _Plan, as_json: options.Json = False) -> None:
@@ -154,8 +167,9 @@ def discard(context: typer.Context, plan: _Plan, as_json: options.Json = False) 
     from scimport.state import locks  # noqa: PLC0415 - not needed for --help
     from scimport.state.plans import Plans, PlanState, find_plan  # noqa: PLC0415
 
+    project = options.find(context)
     with (
-        reviewed(options.find(context), plan) as (database, review),
+        reviewed(project, plan) as (database, review),
         locks.hold(database, review.pipeline),
         database.write() as connection,
     ):
@@ -167,6 +181,7 @@ def discard(context: typer.Context, plan: _Plan, as_json: options.Json = False) 
         discarded = find_plan(connection, plan)
     output = Output(as_json=as_json)
     output.say(f"{plan} is discarded.")
+    tell_waiting(output, project, review.pipeline)
     output.json(_document(discarded) if discarded else {})
 
 
@@ -176,11 +191,21 @@ def _document(review: Review) -> dict[str, Any]:
         "created_at": time_text(review.created_at),
         "expires_at": time_text(review.expires_at),
     }
-    times["approved_at"] = time_text(review.approved_at) if review.approved_at else None
+    for name in ("approved_at", "waits_until"):
+        moment = getattr(review, name)
+        times[name] = time_text(moment) if moment else None
     return dataclasses.asdict(review) | times | {"stopped": stopped}
 
 
 def _waits(review: Review) -> str:
     if review.state != "staged":
         return ""
-    return "approve" if review.stopped and not review.approved_by else "apply"
+    if not review.stopped or review.approved_by:
+        return "apply"
+    if not review.waiter or not review.waits_until or review.waits_until < time.time():
+        return "approve"
+    return f"approve; a flow run waits until {_minute(review.waits_until)}"
+
+
+def _minute(seconds: float) -> str:
+    return time_text(seconds)[:16].replace("T", " ")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,13 +12,13 @@ import typer
 from scimport.cli import options
 from scimport.cli.output import Output, problem_document
 from scimport.codes import Code
-from scimport.errors import ConfigError, ScimportError, UsageError
+from scimport.errors import ScimportError, UsageError
 from scimport.model import Problem, Severity
 
 if TYPE_CHECKING:
     from scimport.project import Pipeline, Project
     from scimport.workbench.difference import Difference
-    from scimport.workbench.preview import Attribute, Preview
+    from scimport.workbench.preview import Attribute, Preview, Record
 
 WRONG = 4
 
@@ -63,63 +64,79 @@ def preview(
 
         _show_difference(output, diff, compare_with(project, project.pipeline(name), diff))
         return
-    wanted = key if key is not None else row or 1
+    choice = _Choice(key if key is not None else row or 1, where, sample)
     if watch:
-        _watch(output, project, name, wanted, where, sample, show_values=show_values)
+        _watch(output, project, name, choice, show_values=show_values)
         return
-    found = _look(project, project.pipeline(name), wanted, where, sample)
-    _show(output, found, sampled=sample is not None, show_values=show_values)
+    pipeline = project.pipeline(name)
+    found = _look(project, pipeline, _found(project, pipeline, choice))
+    _show(output, found, choice, show_values=show_values)
     documents = [_document(name, one, show_values=show_values) for one in found]
     output.json(documents if sample is not None else documents[0])
     wrong = any(one.severity is Severity.ERROR for preview_ in found for one in preview_.problems)
     raise typer.Exit(WRONG if wrong else 0)
 
 
-def _look(
-    project: Project, pipeline: Pipeline, wanted: str | int, where: str | None, sample: int | None
-) -> list[Preview]:
+@dataclasses.dataclass(frozen=True)
+class _Choice:
+    """Which records are wanted."""
+
+    wanted: str | int
+    where: str | None
+    sample: int | None
+
+
+def _found(project: Project, pipeline: Pipeline, choice: _Choice) -> tuple[list[Record], tuple[str, ...]]:
+    """The records, and the columns of their source."""
     from scimport.inputs import opened  # noqa: PLC0415 - not needed for --help
-    from scimport.workbench.preview import find_record, glass, sample_records  # noqa: PLC0415
+    from scimport.workbench.preview import find_record, sample_records  # noqa: PLC0415
 
     with opened(project, pipeline, datetime.now(UTC)) as source:
-        through = glass(source, pipeline.config.app.target)
-        if sample is None:
-            return [through.preview(find_record(source, wanted, where))]
-        return [through.preview(record) for record in sample_records(source, sample, where)]
+        if choice.sample is None:
+            return [find_record(source, choice.wanted, choice.where)], source.source.columns
+        return sample_records(source, choice.sample, choice.where), source.source.columns
 
 
-def _watch(
-    output: Output,
-    project: Project,
-    name: str,
-    wanted: str | int,
-    where: str | None,
-    sample: int | None,
-    *,
-    show_values: bool,
-) -> None:
+def _look(project: Project, pipeline: Pipeline, found: tuple[list[Record], tuple[str, ...]]) -> list[Preview]:
+    """The records through the mapping as it is now."""
+    from scimport.inputs import compiled  # noqa: PLC0415 - not needed for --help
+    from scimport.sources.contract import compile_contract  # noqa: PLC0415
+    from scimport.workbench.preview import Glass  # noqa: PLC0415
+
+    records, columns = found
+    mapping, validator = compiled(project, pipeline, columns, datetime.now(UTC))
+    contract = compile_contract(project.source(pipeline.config.source).config.columns)
+    through = Glass(mapping, validator, contract, pipeline.config.app.target)
+    return [through.preview(record) for record in records]
+
+
+def _watch(output: Output, project: Project, name: str, choice: _Choice, *, show_values: bool) -> None:
     """Show it, and again after every save, until somebody stops it; a mistake in a file is shown, too."""
     from scimport.workbench.watch import saves  # noqa: PLC0415 - only for --watch
 
     changes = saves(project.root, threading.Event())
+    mappings, found = project.root / "mappings", None
     while True:
         output.console.clear()
         try:
-            found = _look(project, project.pipeline(name), wanted, where, sample)
-            _show(output, found, sampled=sample is not None, show_values=show_values)
-        except (ConfigError, ScimportError) as error:
+            pipeline = project.pipeline(name)
+            # The source is read again only when something else than a mapping has changed.
+            found = found or _found(project, pipeline, choice)
+            _show(output, _look(project, pipeline, found), choice, show_values=show_values)
+        except ScimportError as error:
             output.problems(error.problems)
         output.say("Waiting for a file to be saved; Ctrl-C ends it.")
-        next(changes)
+        if any(mappings not in path.parents for path in next(changes)):
+            found = None
 
 
-def _show(output: Output, found: list[Preview], *, sampled: bool, show_values: bool) -> None:
+def _show(output: Output, found: list[Preview], choice: _Choice, *, show_values: bool) -> None:
     if output.as_json:
         return
-    if sampled:
+    if choice.sample is not None:
         _show_many(output, found)
-    for one in () if sampled else found:
-        _show_one(output, one)
+    else:
+        _show_one(output, found[0])
     output.problems([problem for one in found for problem in one.problems], show_values=show_values)
 
 

@@ -53,7 +53,8 @@ def retry(
     as_json: options.Json = False,
 ) -> None:
     """Send those again who were accepted and did not arrive: rejected by the service, or not in its log."""
-    from scimport.plan import Selection  # noqa: PLC0415 - not needed for --help
+    from scimport.notice import noticed  # noqa: PLC0415 - not needed for --help
+    from scimport.plan import Selection  # noqa: PLC0415
     from scimport.stages import PipelineRun  # noqa: PLC0415
     from scimport.verdict import DEGRADED  # noqa: PLC0415
 
@@ -73,7 +74,7 @@ def retry(
     output.say(f"{plural(len(undone.keys), 'person has', 'people have')} not arrived.")
     with progress(output) as tell:
         work = PipelineRun(project, name, again, show_values=show_values, on_progress=tell)
-        with work:
+        with work if plan else noticed(work):
             work.finish_interrupted()
             build(work)
             if not plan:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -23,6 +23,7 @@ from scimport.cli.listing import (
     listed,
     reviewed,
     say_cost,
+    tell_waiting,
     time_text,
 )
 from scimport.cli.output import Output, plural, problem_document, run_document
@@ -133,6 +134,7 @@ def resume(
     as_json: options.Json = False,
 ) -> None:
     """Finish deliveries that were cut off; all pipelines when none is named."""
+    from scimport.notice import noticed  # noqa: PLC0415
     from scimport.plan import Selection  # noqa: PLC0415
     from scimport.stages import PipelineRun, unfinished  # noqa: PLC0415
 
@@ -151,7 +153,8 @@ def resume(
         return
 
     def finish(name: str, tell: Callable[[Progress], None]) -> RunSummary:
-        with PipelineRun(project, name, Selection(), on_progress=tell, queue_anyway=queue_anyway) as work:
+        work = PipelineRun(project, name, Selection(), on_progress=tell, queue_anyway=queue_anyway)
+        with noticed(work):
             work.finish_interrupted()
         return work.summary
 
@@ -173,6 +176,7 @@ def say_plan(
     from scimport.verdict import DEGRADED  # noqa: PLC0415 - not needed for --help
 
     output.summary(work.summary)
+    tell_waiting(output, project, work.pipeline.name)
     plan_id, (folder, count) = work.summary.plan_id, written
     with reviewed(project, plan_id) as (database, review):
         people = listed(output, database, review, view)
@@ -204,6 +208,8 @@ def load(
     on_progress: Callable[[Progress], None],
 ) -> RunSummary:
     """Run a pipeline in this process, without Prefect."""
+    from scimport.flows.waiting import tell_waiting as tell  # noqa: PLC0415 - not needed for --help
+    from scimport.notice import noticed  # noqa: PLC0415
     from scimport.stages import PipelineRun  # noqa: PLC0415
 
     stop = threading.Event()
@@ -216,10 +222,15 @@ def load(
         stop=stop,
         queue_anyway=queue_anyway,
     )
-    with run:
-        run.finish_interrupted()
-        build(run)
-        run.deliver()
+    try:
+        with noticed(run):
+            run.finish_interrupted()
+            build(run)
+            run.deliver()
+    finally:
+        # A newer plan has taken the place of those that flow runs wait for.
+        with suppress(ScimportError):
+            tell(project, name)
     return run.summary
 
 
@@ -254,7 +265,6 @@ def each_run(
                 break
         else:
             output.summary(summary)
-            Output(as_json=True).problems(summary.notes)
             document, code = _after(project, summary, output, wait=wait)
             documents.append(document)
             codes.append(code)

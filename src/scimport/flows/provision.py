@@ -18,10 +18,13 @@ from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
 from pydantic import Field
 
-from scimport.flows.artifacts import Artifacts
+from scimport.errors import GuardStop
+from scimport.flows import approval
+from scimport.flows.artifacts import Artifacts, harmless
 from scimport.flows.confirm import schedule_confirm
 from scimport.flows.outcome import clean, log, project_of, words
 from scimport.model import RunSummary
+from scimport.notice import noticed
 from scimport.plan import Selection
 from scimport.project import Project
 from scimport.stages import PipelineRun, Progress
@@ -67,7 +70,8 @@ def provision(
     who = caller.get(Caller())
     try:
         selection = Selection(full=full, limit=limit, keys=frozenset(keys or ()))
-        who.summary = _load(project_of(project), pipeline, selection, who, queue_anyway=queue_anyway)
+        opened = project_of(project)
+        who.summary = _provision(opened, pipeline, selection, who, queue_anyway=queue_anyway)
     except Exception as error:  # noqa: BLE001 - handed on, in a form that is fit for Prefect's database
         who.error = error
         log(error)
@@ -80,38 +84,68 @@ def provision(
     return cast("RunSummary", Completed(name=name, message=said, data=who.summary))
 
 
-def _load(
+def _provision(
     project: Project, pipeline: str, selection: Selection, who: Caller, *, queue_anyway: bool
 ) -> RunSummary:
+    if (plan_id := approval.taken_up(project)) is not None:
+        run = _run(project, pipeline, Selection(), who, queue_anyway=queue_anyway)
+        return _work(run, lambda run: _apply(run, plan_id))
+    run = _run(project, pipeline, selection, who, queue_anyway=queue_anyway)
+    try:
+        return _work(run, _load)
+    except GuardStop:
+        # Returns only where the approval cannot be waited for.
+        approval.wait(project, run.pipeline, run.summary.plan_id)
+        raise
+    finally:
+        with harmless("Flow runs that wait for older plans could not be told"):
+            approval.settle(project, pipeline)
+
+
+def _run(
+    project: Project, pipeline: str, selection: Selection, who: Caller, *, queue_anyway: bool
+) -> PipelineRun:
     artifacts = Artifacts(pipeline)
 
     def progress(now: Progress) -> None:
         artifacts.progress(now)
         who.on_progress(now)
 
-    with PipelineRun(
+    return PipelineRun(
         project,
         pipeline,
         selection,
         show_values=who.show_values,
         on_progress=progress,
         queue_anyway=queue_anyway,
-    ) as run:
+    )
+
+
+def _work(run: PipelineRun, stages: Callable[[PipelineRun], None]) -> RunSummary:
+    with noticed(run):
         try:
-            if run.unfinished():
-                _stage("resume", run.finish_interrupted)
-            part = 1
-            while _stage("extract-map", run.extract, f"extract-map part {part}"):
-                part += 1
-            _stage("plan", run.plan)
-            _stage("deliver", run.deliver)
+            stages(run)
         finally:
-            artifacts.result(run)
+            Artifacts(run.pipeline.name).result(run)
     for note in run.summary.notes:
         get_run_logger().warning("%s: %s %s", note.code, note.message, note.hint)
     if run.summary.delivery.accepted:
-        schedule_confirm(pipeline)
+        schedule_confirm(run.pipeline.name)
     return run.summary
+
+
+def _load(run: PipelineRun) -> None:
+    if run.unfinished():
+        _stage("resume", run.finish_interrupted)
+    part = 1
+    while _stage("extract-map", run.extract, f"extract-map part {part}"):
+        part += 1
+    _stage("plan", run.plan)
+    _stage("deliver", run.deliver)
+
+
+def _apply(run: PipelineRun, plan_id: str) -> None:
+    _stage("apply", lambda: run.apply(plan_id))
 
 
 def _stage(name: str, work: Callable[[], T], run_name: str = "") -> T:

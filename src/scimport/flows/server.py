@@ -27,8 +27,8 @@ HOST = "127.0.0.1"
 USUAL_PORT = 4200
 """Where people look for Prefect's pages."""
 
-START_TIMEOUT = 120.0
-"""Seconds that a start may take: the first one makes the database."""
+START_TIMEOUT = 300.0
+"""Seconds that a start may take: the first one makes the database, on whatever machine this is."""
 
 
 def find_api(project: Project) -> str | None:

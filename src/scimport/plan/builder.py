@@ -14,6 +14,7 @@ from scimport.codes import Code
 from scimport.digests import digest_rows
 from scimport.errors import SourceError
 from scimport.model import Change, ChangeKind, PlanCounts, Problem, Severity, Status
+from scimport.plan.age import Newest
 from scimport.plan.collisions import refuse_external_ids, refuse_user_names
 from scimport.plan.compare import deactivated, kind_of, minimal
 from scimport.plan.guards import SHOWN, AttributeCounts, Measure, Tally, measured
@@ -83,6 +84,7 @@ class PlanBuilder:
         self._vault = database.vault
         self._keys = frozenset(selection.keys)
         self._mapper = Mapper(source)
+        self._newest = None if source.as_of is None else Newest(source.source.columns.index(source.as_of))
         self._batches = iter(source.source.batches(BATCH))
         self.read = self._out_of_scope = self._invalid = self._unchanged = 0
         self._repeated = self._missing = self._taken = self._unresolved = 0
@@ -135,9 +137,16 @@ class PlanBuilder:
             self._plans.finish_building(connection, self.plan_id, counts, waves)
         return counts
 
+    @property
+    def as_of(self) -> float | None:
+        """The newest moment in the column ``as_of`` so far, in seconds since 1970."""
+        return None if self._newest is None else self._newest.moment
+
     # one batch
 
     def _add(self, connection: Connection, batch: Batch) -> None:
+        if self._newest is not None:
+            self._newest.add(batch.rows)
         rows = [self._mapper.pick(row) for row in batch.rows]
         keys = key_texts(rows, self._mapper.key)
         positions = batch.positions

@@ -37,6 +37,7 @@ class Input:
         duplicates: What becomes of a key with several contents: all invalid, or the last one wins.
         extent: Whether the source holds everybody, or only changes.
         leavers: What becomes of people who are no longer in a full source.
+        as_of: Column that says when a row was exported.
         unresolved_manager: What becomes of people whose manager is not known.
         warnings: What has changed about the source's columns; complete when all rows have been read.
     """
@@ -50,6 +51,7 @@ class Input:
     duplicates: Literal["reject", "last"] = "reject"
     extent: Literal["full", "changes"] = "full"
     leavers: Literal["deactivate", "report", "ignore"] = "report"
+    as_of: str | None = None
     unresolved_manager: Literal["send", "omit", "reject"] = "omit"
     warnings: Sequence[Problem] = ()
 

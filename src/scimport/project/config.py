@@ -18,6 +18,7 @@ from scimport.project.values import (
     EndpointUrl,
     Host,
     Key,
+    NoticeUrl,
     Secret,
     Text,
     TimeZone,
@@ -282,6 +283,23 @@ class GuardsConfig(Config):
     rows: GuardLimit = _limit(
         30, 100_000, "Records more or less than the median of the last ten runs, or the last one, of that."
     )
+    source_age: Duration | None = Field(
+        default=None, description="How old the source may be, such as 26h; left out: any age."
+    )
+    same_file: Literal["note", "ignore"] = Field(
+        default="note", description="A file that was loaded before, byte for byte: worth a note, or nothing."
+    )
+
+
+class NotifyConfig(Config):
+    """Who is told how a run ended."""
+
+    urls: Annotated[tuple[NoticeUrl, ...], Field(min_length=1)] = Field(
+        description="Webhooks (https, http) and URLs of Apprise; take secrets in them from ${NAME}."
+    )
+    on: Annotated[tuple[Literal["failed", "stopped", "degraded", "ok"], ...], Field(min_length=1)] = Field(
+        default=("failed", "stopped", "degraded"), description="Ends of a run that are told."
+    )
 
 
 class PipelineConfig(Config):
@@ -315,6 +333,13 @@ class PipelineConfig(Config):
     max_attempts: Annotated[Count, Field(ge=1)] = Field(
         default=3,
         description="How often somebody who does not arrive is sent unchanged, counting the first time.",
+    )
+    approval_within: Duration = Field(
+        default=43200.0,
+        description="How long a stopped run waits for approval under Prefect; 0 for not at all.",
+    )
+    notify: NotifyConfig | None = Field(
+        default=None, description="Who is told when a run ends otherwise than well."
     )
     guards: GuardsConfig = Field(
         default_factory=GuardsConfig, description="What a plan may not do unless it is approved."

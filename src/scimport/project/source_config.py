@@ -87,6 +87,10 @@ class SourceConfig(Config):
         default="full",
         description="Whether the source holds everybody (who is missing has left) or changed people only.",
     )
+    as_of: Text | None = Field(
+        default=None,
+        description="Column with the time of the export, for the guard source_age; else the file's own.",
+    )
     min_rows: Count = Field(
         default=0, description="Fewer rows than this mean that the source is broken; nothing is sent."
     )

@@ -88,6 +88,12 @@ def _duration(value: object) -> float:
     return seconds
 
 
+def _notice_url(value: SecretStr) -> SecretStr:
+    if not re.match(r"[a-z][a-z0-9+.-]*://.", value.get_secret_value(), re.IGNORECASE):
+        raise refuse("must be a URL", "A webhook begins with https://; Apprise documents its own.")
+    return value
+
+
 def _cron(value: str) -> str:
     from cronsim import CronSim, CronSimError  # noqa: PLC0415 - only pipelines with a schedule need it
 
@@ -252,4 +258,5 @@ Pattern = Annotated[str, AfterValidator(_pattern)]
 DateFormat = Annotated[str, AfterValidator(_date_format)]
 Host = Annotated[str, AfterValidator(_host)]
 EndpointUrl = Annotated[str, AfterValidator(_endpoint)]
+NoticeUrl = Annotated[Secret, AfterValidator(_notice_url)]
 DatabaseUrl = Annotated[Secret, AfterValidator(_database_url)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -171,6 +172,12 @@ def record(
     connection: sqlite3.Connection, app: App, work: Work, cycle: str, cycle_ends: int, at: int
 ) -> None:
     """Keep what processing one request came to."""
+    outcomes = Counter("failure" if entry.status == "failure" else entry.action for entry in work.entries)
+    connection.executemany(
+        "INSERT INTO tally (app, outcome, entries) VALUES (?, ?, ?)"
+        " ON CONFLICT (app, outcome) DO UPDATE SET entries = entries + excluded.entries",
+        [(app.id, outcome, entries) for outcome, entries in outcomes.items()],
+    )
     execution = orjson.dumps(work.execution)
     succeeded = execution if work.execution["state"] == "Succeeded" else None
     exported = execution if succeeded and work.execution["countExports"] else None

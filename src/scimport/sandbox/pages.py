@@ -116,7 +116,7 @@ async def list_mappings(request: Request) -> Response:
 
 
 async def list_people(request: Request) -> Response:
-    """``/apps/{job}/people``: people by key; ``q`` looks for a key, an account or a name."""
+    """``/apps/{job}/people``: people by key; ``q`` looks into keys and attributes."""
     app, query = app_of(request), request.query_params
     wanted, after = query.get("q", "").strip(), query.get("after", "")
     connection = tenant_of(request).store.connection

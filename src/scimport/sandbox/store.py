@@ -15,7 +15,7 @@ from scimport.model import Problem
 from scimport.private import private_file, private_folder
 
 FILE: Final = "sandbox.db"
-VERSION: Final = 3
+VERSION: Final = 4
 
 # `source` is an externalId. Columns that are read without the long ones beside them come first.
 _SCHEMA: Final = """
@@ -81,7 +81,9 @@ CREATE TABLE log (
 );
 CREATE INDEX log_activity ON log (activity);
 CREATE INDEX log_source ON log (source);
-CREATE INDEX log_status ON log (app, status, action);
+CREATE TABLE tally (
+    app INTEGER NOT NULL, outcome TEXT NOT NULL, entries INTEGER NOT NULL, PRIMARY KEY (app, outcome)
+) WITHOUT ROWID;
 CREATE TABLE token (
     digest TEXT PRIMARY KEY, expires INTEGER NOT NULL, uses INTEGER NOT NULL DEFAULT 0,
     client TEXT NOT NULL DEFAULT ''

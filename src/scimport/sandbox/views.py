@@ -12,14 +12,10 @@ from scimport.sandbox.apps import App
 
 
 def counts(connection: sqlite3.Connection, app: App) -> dict[str, int]:
-    """Entries of an app's log by what was done, as ``create``, ``update`` and so on, and ``failure``."""
-    rows = connection.execute(
-        "SELECT status, action, count(*) FROM log WHERE app = ? GROUP BY status, action", (app.id,)
-    )
-    found = dict.fromkeys(("create", "update", "disable", "stageddelete", "other", "failure"), 0)
-    for status, action, number in rows:
-        found["failure" if status == "failure" else action] += number
-    return found
+    """Entries of an app to date by what was done, as ``create``, ``update`` and so on, and ``failure``."""
+    rows = connection.execute("SELECT outcome, entries FROM tally WHERE app = ?", (app.id,))
+    outcomes = ("create", "update", "disable", "stageddelete", "other", "failure")
+    return {**dict.fromkeys(outcomes, 0), **dict(rows)}
 
 
 def state(connection: sqlite3.Connection, app: App) -> dict[str, int]:
@@ -37,20 +33,23 @@ def people(
     Args:
         connection: The database.
         app: The app.
-        wanted: Part of a key, an account name or a display name; empty for everybody.
+        wanted: A key, else part of a key or of the attributes; empty for everybody.
         after: The last key of the page before; empty for the first page.
         top: People of a page.
     """
-    chosen = (
-        " AND (instr(lower(source), :wanted) OR instr(upn, :wanted) OR instr(account, :wanted)"
-        " OR instr(lower(CAST(attributes AS TEXT) ->> '$.displayName'), :wanted))"
-        if wanted
-        else ""
-    )
+    if wanted and (exact := _people(connection, " AND source = :wanted", app, wanted, after, top)):
+        return exact
+    part = " AND (instr(lower(source), :wanted) OR instr(lower(CAST(attributes AS TEXT)), :wanted))"
+    return _people(connection, part if wanted else "", app, wanted.lower(), after, top)
+
+
+def _people(
+    connection: sqlite3.Connection, chosen: str, app: App, wanted: str, after: str, top: int
+) -> list[dict[str, Any]]:
     rows = connection.execute(
         "SELECT source, guid, modified, attributes FROM link JOIN user ON user.id = link.user"  # noqa: S608 - own words
         f" WHERE app = :app AND source > :after{chosen} ORDER BY source LIMIT :top",
-        {"app": app.id, "after": after, "wanted": wanted.lower(), "top": top},
+        {"app": app.id, "after": after, "wanted": wanted, "top": top},
     )
     return [
         {"source": source, "guid": guid, "modified": modified, "attributes": orjson.loads(attributes)}

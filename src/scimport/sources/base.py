@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -120,6 +121,21 @@ def source_state(config: AnySourceConfig, root: Path) -> list[tuple[str, int, in
     files = sorted(path for path in root.glob(config.path) if path.is_file()) if _is_glob(config.path) else []
     found = files or [path for path in (root / config.path,) if path.is_file()]
     return [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in found]
+
+
+def source_time(config: AnySourceConfig, root: Path) -> float | None:
+    """When the oldest local file of a source was written, in seconds since 1970; ``None`` for none."""
+    return min((time / 1e9 for _, _, time in source_state(config, root)), default=None)
+
+
+def source_digest(config: AnySourceConfig, root: Path) -> str:
+    """SHA-256 of the local files of a source, byte for byte; empty where there are none."""
+    files = source_state(config, root)
+    whole = hashlib.sha256()
+    for path, _, _ in files:
+        with Path(path).open("rb") as file:
+            whole.update(hashlib.file_digest(file, "sha256").digest())
+    return whole.hexdigest() if files else ""
 
 
 def _is_glob(path: str) -> bool:

@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
@@ -51,18 +52,22 @@ def hold(database: Database, pipeline: str) -> Iterator[None]:
 def _take(database: Database, pipeline: str, owner: str) -> None:
     with database.write() as connection:
         now = database.now(connection)
-        row = (pipeline, owner, now + LEASE)
-        if database.insert_many(connection, lock, ("pipeline", "owner", "until"), [row]):
+        row = (pipeline, owner, now + LEASE, now)
+        if database.insert_many(connection, lock, ("pipeline", "owner", "until", "since"), [row]):
             return
-        query = select(lock.c.owner, lock.c.until).where(lock.c.pipeline == pipeline).with_for_update()
+        query = (
+            select(lock.c.owner, lock.c.until, lock.c.since)
+            .where(lock.c.pipeline == pipeline)
+            .with_for_update()
+        )
         held = connection.execute(query).one_or_none()
         if held is not None and held.until > now and not _is_dead(held.owner):
-            message = f"pipeline {pipeline} is held by another run ({held.owner.rpartition(' thread ')[0]})"
+            message = f"pipeline {pipeline} is held by another run ({_words(held.owner, held.since)})"
             seconds = f"{held.until - now:.0f} seconds"
             hint = f"Wait for it to end. If its machine is gone, the lock expires in {seconds}."
             raise LockedError(Problem(Code.PIPELINE_LOCKED, message, hint=hint))
         connection.execute(
-            update(lock).where(lock.c.pipeline == pipeline).values(owner=owner, until=now + LEASE)
+            update(lock).where(lock.c.pipeline == pipeline).values(owner=owner, until=now + LEASE, since=now)
         )
 
 
@@ -75,6 +80,11 @@ def _beat(database: Database, pipeline: str, owner: str, stop: threading.Event) 
                 connection.execute(update(lock).where(*mine).values(until=until))
         except StateError:
             continue  # the lease outlasts several beats, and the run itself reports a database that is gone
+
+
+def _words(owner: str, since: float) -> str:
+    who = owner.partition(" started ")[0]
+    return f"{who}, since {datetime.fromtimestamp(since, UTC).isoformat(timespec='seconds')}"
 
 
 def _process(number: int) -> str:

@@ -135,6 +135,11 @@ class Plans:
         values = {"approved_by": by, "approved_at": self._database.now(connection), "reason": reason}
         connection.execute(update(plan).where(plan.c.id == plan_id).values(values))
 
+    def wait(self, connection: Connection, plan_id: str, waiter: str, until: float | None = None) -> None:
+        """Note which flow run waits for the plan's approval, and until when; empty for none any more."""
+        values = {"waiter": waiter, "waits_until": until}
+        connection.execute(update(plan).where(plan.c.id == plan_id).values(values))
+
     def moved_on(self, connection: Connection, plan_id: str) -> bool:
         """Whether other deliveries of the pipeline were accepted since the plan was made."""
         mine = select(plan.c.created_at).where(plan.c.id == plan_id).scalar_subquery()
@@ -148,12 +153,12 @@ class Plans:
     ) -> Iterator[tuple[str, bytes, bytes]]:
         """Known people whom the plan changes: key, user as last acknowledged, user as it would be sent.
 
+        Where the state keeps digests, both have digests in place of their values.
+
         Args:
             connection: The state.
             plan_id: The plan.
             keys: Only people with these keys; all when it is empty.
-
-        Where the state keeps digests, both have digests in place of their values.
         """
         vault, name = self._vault, self._pipeline
         query = (
@@ -290,6 +295,15 @@ class Plans:
             unsent = (change.c.plan_id.in_(plan_ids), change.c.delivery_id.is_(None))
             connection.execute(update(change).where(*unsent).values(body=b""))
 
+    def reasons(self, connection: Connection, plan_id: str, count: int) -> list[tuple[str, str, int]]:
+        """The most frequent errors of the plan's records: code, field, and of how many."""
+        number = func.count().label("number")
+        query = select(problem.c.code, problem.c.field, number).where(
+            problem.c.plan_id == plan_id, problem.c.severity == Severity.ERROR.value
+        )
+        query = query.group_by(problem.c.code, problem.c.field).order_by(number.desc(), problem.c.code)
+        return [(row[0], row[1], row[2]) for row in connection.execute(query.limit(count))]
+
     def _discard(self, connection: Connection) -> None:
         mine = plan.c.pipeline == self._pipeline
         never_applied = plan.c.state.in_((PlanState.BUILDING, PlanState.STAGED))
@@ -314,6 +328,8 @@ class Review:
         stopped: Problems of the guards that stop it.
         approved_by: Who lifted the stop; empty for nobody.
         reason: Why.
+        waiter: Flow run that waits for the approval; empty for none.
+        waits_until: Until when it does.
     """
 
     id: str
@@ -326,6 +342,8 @@ class Review:
     approved_by: str
     approved_at: float | None
     reason: str
+    waiter: str
+    waits_until: float | None
 
     @property
     def expires_at(self) -> float:
@@ -337,6 +355,18 @@ def find_plan(connection: Connection, plan_id: str) -> Review | None:
     """The plan with this id, of whatever pipeline."""
     row = connection.execute(select(plan).where(plan.c.id == plan_id)).mappings().one_or_none()
     return None if row is None else _review(row)
+
+
+def awaited(connection: Connection, waiter: str) -> Review | None:
+    """The plan that a flow run waits for."""
+    row = connection.execute(select(plan).where(plan.c.waiter == waiter)).mappings().first()
+    return None if row is None else _review(row)
+
+
+def waited_for(connection: Connection, pipeline: str) -> list[Review]:
+    """The plans of a pipeline that flow runs wait for."""
+    query = select(plan).where(plan.c.pipeline == pipeline, plan.c.waiter != "")
+    return [_review(row) for row in connection.execute(query).mappings()]
 
 
 def list_plans(connection: Connection, pipeline: str) -> list[Review]:

@@ -76,6 +76,14 @@ def usual_rows(database: Database, pipeline: str, count: int = 10) -> list[int]:
     return [one.summary["plan"]["read"] for one in whole(database, pipeline, count)]
 
 
+def loaded(database: Database, pipeline: str, source_digest: str, count: int = 30) -> Run | None:
+    """The newest of the last whole runs that read files with this digest."""
+    if not source_digest:
+        return None
+    found = whole(database, pipeline, count)
+    return next((one for one in found if one.summary.get("source_digest") == source_digest), None)
+
+
 def find(database: Database, run_or_plan: str) -> Run | None:
     """The run with this id, or the newest run of this plan."""
     query = select(run).where((run.c.id == run_or_plan) | (run.c.plan_id == run_or_plan))

@@ -117,6 +117,8 @@ plan = Table(
     Column("approved_by", Text, nullable=False, comment="user and machine; empty: nobody"),
     Column("approved_at", Double),
     Column("reason", Text, nullable=False, comment="of the approval"),
+    Column("waiter", String(64), nullable=False, server_default="", comment="flow run that waits for it"),
+    Column("waits_until", Double),
     Index("ix_plan_pipeline_created_at", "pipeline", "created_at"),
 )
 
@@ -225,4 +227,5 @@ lock = Table(
     Column("pipeline", _Key, primary_key=True),
     Column("owner", _Key, nullable=False, comment="host, process and its start: who holds the pipeline"),
     Column("until", Double, nullable=False),
+    Column("since", Double, nullable=False, server_default="0"),
 )

@@ -19,6 +19,7 @@ from jinja2 import nodes
 
 from scimport.codes import Code
 from scimport.mappings.builder import Field
+from scimport.mappings.lookups import FOLDER as LOOKUPS
 from scimport.mappings.mapping import LeafValue
 from scimport.mappings.mapping import Mapping as CompiledMapping
 from scimport.mappings.tree import Origin
@@ -204,6 +205,28 @@ def ignored_type(subject: Subject) -> Iterator[Problem]:
             )
 
 
+def lookup_missing_keys(subject: Subject) -> Iterator[Problem]:
+    """A value that the contract allows, and that a table of ``lookup`` does not have."""
+    for field in subject.mapping.fields:
+        parts, name = field.expression.parts, field.place.name
+        if not any(_looks_up(node) for part in parts for node in (part, *part.find_all(nodes.Filter))):
+            continue
+        for column in sorted(field.expression.columns):
+            rule = subject.config.columns.get(column)
+            for value in (rule.values or ()) if rule else ():
+                problem = subject.values({**subject.row, column: value})[name].problem
+                if problem is not None and f"{LOOKUPS}/" in problem.message:
+                    message = (
+                        f"a table of {name} does not have {value}, which the contract of {column} allows"
+                    )
+                    hint = "Add it to the table, or give lookup a default."
+                    yield field.leaf.origin.problem(Code.LOOKUP_MISSING_KEYS, message, hint=hint, name=name)
+
+
+def _looks_up(node: nodes.Node) -> bool:
+    return isinstance(node, nodes.Filter) and node.name == "lookup"
+
+
 def unmapped_attribute(subject: Subject) -> Iterator[Problem]:
     """An attribute that the app's default attribute mapping has no row for."""
     from scimport.workbench.targets import target_attributes  # noqa: PLC0415 - a part of the sandbox
@@ -279,6 +302,7 @@ _ALL: Final[Mapping[str, Rule]] = {
     Code.HARD_CODED_DOMAIN: hard_coded_domain,
     Code.DATE_WITHOUT_TIME: date_without_time,
     Code.IGNORED_TYPE: ignored_type,
+    Code.LOOKUP_MISSING_KEYS: lookup_missing_keys,
     Code.UNMAPPED_ATTRIBUTE: unmapped_attribute,
     Code.COLUMN_NOT_IN_CONTRACT: column_not_in_contract,
     Code.UNUSED_COLUMN: unused_column,
@@ -291,6 +315,7 @@ RULES: Final[Mapping[str, Severity]] = {
     Code.FAILS_ON_BLANK: Severity.WARNING,
     Code.DATE_WITHOUT_TIME: Severity.WARNING,
     Code.IGNORED_TYPE: Severity.WARNING,
+    Code.LOOKUP_MISSING_KEYS: Severity.WARNING,
     Code.UNUSED_VAR: Severity.WARNING,
     Code.UNUSED_ALLOW: Severity.WARNING,
     Code.HARD_CODED_DOMAIN: Severity.NOTE,

@@ -28,9 +28,22 @@ def saves(root: Path, stop: threading.Event, also: tuple[Path, ...] = ()) -> Ite
     while not stop.wait(INTERVAL):
         now = _state(root, also)
         if now != before:
+            now = _settled(now, root, also, stop)
             changed = {path for path in before.keys() | now.keys() if before.get(path) != now.get(path)}
             before = now
             yield frozenset(changed)
+
+
+def _settled(
+    state: dict[Path, tuple[int, int]], root: Path, also: tuple[Path, ...], stop: threading.Event
+) -> dict[Path, tuple[int, int]]:
+    """The files once nobody is writing: some editors empty a file before they fill it."""
+    while not stop.wait(INTERVAL / 2):
+        now = _state(root, also)
+        if now == state:
+            break
+        state = now
+    return state
 
 
 def _state(root: Path, also: tuple[Path, ...]) -> dict[Path, tuple[int, int]]:
