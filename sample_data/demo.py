@@ -1,7 +1,8 @@
 """The main job on the sample data: `make demo`.
 
-Makes a project like this one in .scimport/demo, loads both pipelines into the sandbox as Prefect flow runs,
-puts the next day's files in place, and loads again. Nothing is left running or written elsewhere.
+Makes a project like this one in .scimport/demo, makes and starts its two apps, loads both pipelines into the
+sandbox as Prefect flow runs, puts the next day's files in place, and loads again. Nothing is left running or
+written elsewhere.
 """
 
 from __future__ import annotations
@@ -37,6 +38,9 @@ def main() -> None:
     output.say(
         f"A copy of the sample project is in {_short(DEMO)}. The sandbox stands in for Microsoft Entra."
     )
+    output.say("First the two provisioning apps, as the pipelines describe them:\n")
+    _command("app", "apply", "--all", "--start")
+    output.say("")
     with ExitStack() as exits:
         with waiting(output, "Starting Prefect, which runs and watches the loads ..."):
             run = exits.enter_context(flow_runner(project, None))
@@ -65,6 +69,11 @@ def _new_project() -> Project:
     shutil.rmtree(DEMO, ignore_errors=True)
     subprocess.run([SCIMPORT, "init", DEMO], check=True, stdout=subprocess.DEVNULL)  # noqa: S603 - our own command
     return open_project(DEMO)
+
+
+def _command(*words: str) -> None:
+    """Run a command in the demo's project as a person would, and show what it prints."""
+    subprocess.run([SCIMPORT, "--project", DEMO, *words], check=True)  # noqa: S603 - our own command
 
 
 def _load(project: Project, run: Callable[..., RunSummary], output: Output) -> None:

@@ -38,6 +38,7 @@ import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from scimport.apps.remedies import REMEDIES
 from scimport.cli.app import app, main
 from scimport.codes import Code
 from scimport.mappings.expression import Scope, parse
@@ -321,12 +322,18 @@ def _options(command: Any) -> dict[str, str]:
 
 
 CLI: Any = typer.main.get_command(app)
+COMMANDS: dict[str, Any] = {
+    f"{name} {inner}".strip(): command
+    for name, found in CLI.commands.items()
+    for inner, command in (getattr(found, "commands", None) or {"": found}).items()
+}
+"""Every command, those of a group with its name: ``app plan``."""
 
 
-@pytest.mark.parametrize("name", sorted(CLI.commands))
+@pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_every_command_is_documented_with_its_options(name: str) -> None:
     section = _section("commands.md", name)
-    for option, about in _options(CLI.commands[name]).items():
+    for option, about in _options(COMMANDS[name]).items():
         assert f"| `{option}` | {_flat(about)} |" in section, f"| `{option}` | {_flat(about)} |"
 
 
@@ -353,8 +360,11 @@ def test_commands_that_are_shown_exist() -> None:
         words = re.sub(r"^--project \S+ ", "", line).split()
         if words[0].startswith("-") or words[0].isupper():
             continue
-        assert words[0] in CLI.commands, f"{name}: scimport {line}"
-        known = {word for option in _options(CLI.commands[words[0]]) for word in option.split()} | {"--help"}
+        if words[0] in CLI.commands and len(words) == 1:
+            continue
+        command = next((known for known in (" ".join(words[:2]), words[0]) if known in COMMANDS), "")
+        assert command, f"{name}: scimport {line}"
+        known = {word for option in _options(COMMANDS[command]) for word in option.split()} | {"--help"}
         for word in words[1:]:
             assert not word.startswith("--") or word.split("=")[0] in known, f"{name}: scimport {line}"
 
@@ -448,6 +458,12 @@ def test_what_each_guard_lets_through_is_documented() -> None:
         most = " | ".join(f"{allowed(population, limit)}" for population in (1, 10, 26, 1_000))
         row = f"| `{name}` | {limit.max_percent:g} % | {limit.max_count:,} | {most} |"
         assert row in text, row
+
+
+def test_what_helps_against_errors_of_the_log_is_documented() -> None:
+    section = _section("apps.md", "When people are rejected")
+    for code, words in REMEDIES.items():
+        assert f"| `{code}` | {words} |" in section, code
 
 
 def test_every_problem_code_is_explained() -> None:

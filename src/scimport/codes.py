@@ -124,6 +124,12 @@ class Code(StrEnum):
     BUDGET_EXHAUSTED = "budget-exhausted"
     RECORD_REJECTED = "record-rejected"
     LOG_UNREADABLE = "log-unreadable"
+    GRAPH_REFUSES = "graph-refuses"
+    NO_APP = "no-app"
+    AMBIGUOUS_APP = "ambiguous-app"
+    APP_NOT_MANAGED = "app-not-managed"
+    APP_NOT_READY = "app-not-ready"
+    APP_DRIFT = "app-drift"
 
     # Sandbox
     SANDBOX_RUNNING = "sandbox-running"

@@ -12,6 +12,8 @@
       DeliveryError               the endpoint stopped the delivery; what is left stays staged      (exit 1)
         SignInError               ... no token, or 401 with a fresh one
         BudgetError               ... the day's calls are used up
+      AppError                    the app in the tenant is not as it must be, or cannot be changed  (exit 1)
+        GraphRefusal              ... Graph refuses a call
       LogError                    the provisioning log cannot be read; who waits goes on waiting    (exit 1)
       Interrupted                 stopped by a person or a signal; what is left stays staged        (exit 1)
 
@@ -79,6 +81,27 @@ class SignInError(DeliveryError):
 
 class BudgetError(DeliveryError):
     """The day's calls are used up; the rest stays staged."""
+
+
+class AppError(ScimportError):
+    """The app in the tenant is not as it must be, or could not be changed; what was done before is kept."""
+
+
+class GraphRefusal(AppError):
+    """Graph refuses a call.
+
+    Args:
+        problems: What is wrong.
+        status: HTTP status; None without an answer.
+        words: The service's words.
+    """
+
+    def __init__(
+        self, problems: Problem | Iterable[Problem], *, status: int | None = None, words: str = ""
+    ) -> None:
+        super().__init__(problems)
+        self.status = status
+        self.words = words
 
 
 class LogError(ScimportError):

@@ -7,7 +7,7 @@ restart would throw away what waits. So nothing is sent to it unasked.
 from __future__ import annotations
 
 from scimport.apps.app import App
-from scimport.apps.job import Job, JobAnswer, read_job
+from scimport.apps.job import REASONS, Job, JobAnswer, read_job
 from scimport.codes import Code
 from scimport.errors import DeliveryError
 from scimport.model import Problem, Severity
@@ -16,18 +16,6 @@ MAX_SKEW = 300.0
 """Seconds that two clocks may differ before somebody is told."""
 
 READ_JOB = "Synchronization.Read.All (Application.ReadWrite.OwnedBy for an app of your own)"
-
-# https://learn.microsoft.com/entra/identity/app-provisioning/application-provisioning-quarantine-status
-_REASONS = {
-    "encounteredbaseescrowthreshold": "too many people failed",
-    "encounteredtotalescrowthreshold": "too many people failed",
-    "encounteredescrowproportionthreshold": "too large a share of the people failed",
-    "encounteredquarantineexception": "it could not work with its target, or its settings are not complete",
-    "quarantinedondemand": "somebody put it there",
-    "quarantineondemand": "somebody put it there",
-    "toomanydeletes": "too many people were to be deleted or disabled at once",
-    "ingestioninterrupted": "taking in the requests was interrupted",
-}
 
 
 def check_job(app: App, *, now: float, queue_anyway: bool = False) -> list[Problem]:
@@ -65,15 +53,15 @@ def check_job(app: App, *, now: float, queue_anyway: bool = False) -> list[Probl
 def job_problem(job: Job) -> Problem | None:
     """Why a job would not take up what is sent; None when it would."""
     if job.quarantined:
-        why = _REASONS.get(job.reason.casefold(), "")
+        why = REASONS.get(job.reason.casefold(), "")
         reason = " ".join(filter(None, (job.reason or "no reason given", why and f"({why})")))
         error = f"; {job.error}" if job.error else ""
         again = f"; it tries again by itself at {job.next_attempt}" if job.next_attempt else ""
         return Problem(
             Code.JOB_QUARANTINED,
             f"the job is in quarantine: {reason}{error}{again}",
-            hint="Mend the cause on the app's page, restart provisioning there, wait 40 minutes, and run"
-            " again: what is planned stays staged.",
+            hint="Mend the cause (`scimport app status NAME`, or the app's page), restart provisioning, wait"
+            " 40 minutes, and run again: what is planned stays staged.",
             field="app.endpoint",
         )
     if job.paused:
@@ -81,8 +69,8 @@ def job_problem(job: Job) -> Problem | None:
         return Problem(
             Code.JOB_PAUSED,
             f"the job {state}: what is sent would wait there, and nobody would be provisioned",
-            hint="Start provisioning on the app's page and run again, or say --queue-anyway: what is planned"
-            " stays staged.",
+            hint="Start it (`scimport app start NAME`, or the app's page) and run again, or say"
+            " --queue-anyway: what is planned stays staged.",
             field="app.endpoint",
         )
     return None

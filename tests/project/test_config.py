@@ -9,7 +9,6 @@ from scimport.project.config import (
     AppConfig,
     CertificateAuth,
     ClientSecretAuth,
-    Config,
     ManagedIdentityAuth,
     MappingConfig,
     PipelineConfig,
@@ -18,6 +17,7 @@ from scimport.project.config import (
     TokenAuth,
     WorkloadIdentityAuth,
 )
+from scimport.project.keys import Config
 from scimport.project.source_config import ColumnContract, CsvSourceConfig, SqlSourceConfig, query_file
 
 CSV = {"kind": "csv", "path": "people.csv", "key": "id"}

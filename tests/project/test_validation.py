@@ -8,9 +8,10 @@ import pytest
 from scimport.codes import Code
 from scimport.errors import ConfigError
 from scimport.model import Problem
-from scimport.project.config import Config, MappingConfig, PipelineConfig
+from scimport.project.config import MappingConfig, PipelineConfig
 from scimport.project.document import parse_document
 from scimport.project.environment import resolve
+from scimport.project.keys import Config
 from scimport.project.source_config import CsvSourceConfig, SqlSourceConfig
 from scimport.project.validation import validate
 

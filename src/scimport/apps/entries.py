@@ -15,6 +15,7 @@ from typing import Any
 
 import orjson
 
+from scimport.apps.remedies import remedy
 from scimport.apps.words import mask_values, one_line
 
 _GUID = re.compile(r"\{?[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}\}?", re.IGNORECASE)
@@ -44,7 +45,7 @@ class LogEntry:
         at: When, by the service's clock: seconds since 1970.
         code: Its error code, or its reason for skipping; empty for neither.
         reason: Its words, in one line, without the values that the entry shows; they may quote others.
-        recommended_action: What it recommends to do; mostly empty.
+        recommended_action: What it recommends to do, or what is known to help; empty for neither.
         change_id: Its id of the change.
         cycle_id: Its id of the cycle.
     """
@@ -111,14 +112,15 @@ def read_entry(node: object, job: str = "") -> LogEntry | None:
     # An older beta had the error's members in statusInfo itself.
     error = _folded(info.get("errorinformation")) or info
     shown = orjson.dumps([value for value in _shown(entry, steps) if value != external_id])
+    code = one_line(_text(error.get("errorcode")) or _skip_reason(status, steps))[:_MAX_ID]
     return LogEntry(
         external_id=external_id,
         status=status,
         action=_text(entry.get("provisioningaction") or entry.get("action")).lower(),
         at=at,
-        code=one_line(_text(error.get("errorcode")) or _skip_reason(status, steps))[:_MAX_ID],
+        code=code,
         reason=_masked(error.get("reason") or error.get("errordetail"), shown),
-        recommended_action=_masked(error.get("recommendedaction"), shown),
+        recommended_action=remedy(code, _masked(error.get("recommendedaction"), shown)),
         change_id=_text(entry.get("changeid"))[:_MAX_ID],
         cycle_id=_text(entry.get("cycleid"))[:_MAX_ID],
     )

@@ -12,6 +12,7 @@ import ipaddress
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from scimport.codes import Code
 from scimport.errors import ConfigError
@@ -83,6 +84,11 @@ class Endpoint:
     service_principal: str = ""
     job: str = ""
     trusted: bool = False
+
+    @property
+    def bare(self) -> bool:
+        """Whether it is a host alone, where there is no app yet."""
+        return urlsplit(self.url).path in ("", "/")
 
     @property
     def loopback(self) -> bool:
@@ -204,7 +210,7 @@ def _check_graph(endpoint: Endpoint) -> None:
         raise _UnsafeError(
             f"{endpoint.host} is called on port 443 only", "Leave the port out of the endpoint."
         )
-    if not endpoint.job or "?" in endpoint.url:
+    if not (endpoint.job or endpoint.bare) or "?" in endpoint.url:
         raise _UnsafeError(
             "the endpoint on Microsoft Graph is not a bulkUpload URL",
             f"It looks like https://{endpoint.host}/v1.0/servicePrincipals/{{id}}/synchronization/jobs/{{job}}"

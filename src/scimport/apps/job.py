@@ -21,6 +21,19 @@ from scimport.apps.words import one_line
 
 _NEVER = "0001-01-01"
 
+# https://learn.microsoft.com/entra/identity/app-provisioning/application-provisioning-quarantine-status
+REASONS = {
+    "encounteredbaseescrowthreshold": "too many people failed",
+    "encounteredtotalescrowthreshold": "too many people failed",
+    "encounteredescrowproportionthreshold": "too large a share of the people failed",
+    "encounteredquarantineexception": "it could not work with its target, or its settings are not complete",
+    "quarantinedondemand": "somebody put it there",
+    "quarantineondemand": "somebody put it there",
+    "toomanydeletes": "too many people were to be deleted or disabled at once",
+    "ingestioninterrupted": "taking in the requests was interrupted",
+}
+"""What the reasons of a quarantine mean; they are in lower case."""
+
 
 @dataclass(frozen=True, slots=True)
 class Job:

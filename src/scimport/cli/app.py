@@ -12,6 +12,7 @@ import typer
 
 from scimport import __version__
 from scimport.cli import (
+    app_group,
     capacity,
     check,
     confirm,
@@ -56,6 +57,7 @@ _COMMANDS = (
     doctor,
     trace,
     status,
+    app_group,
     capacity,
     problems,
     purge,

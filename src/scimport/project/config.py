@@ -1,4 +1,4 @@
-"""What the files in mappings/ and pipelines/ may say, and what all files have in common.
+"""What the files in mappings/ and pipelines/ may say.
 
 The models are the reference: their descriptions become the documentation and the JSON Schemas for editors.
 Secrets (``SecretStr``) and what may hold one are in no repr.
@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from scimport.codes import Code
+from scimport.project.keys import Config
+from scimport.project.provisioning import ProvisioningConfig
 from scimport.project.values import (
     Count,
     Cron,
@@ -27,21 +29,6 @@ from scimport.project.values import (
     refuse,
     whole_number,
 )
-
-
-class Config(BaseModel):
-    """What all files have in common: no unknown key, no change after loading, no value in an error."""
-
-    # Built when first used: a command needs a few of the models, and each is part of a larger one too.
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _drop_blank(cls, data: Any) -> Any:
-        # "columns:" with everything below it commented out means no columns, not a mistake.
-        if not isinstance(data, dict):
-            return data
-        return {key: value for key, value in data.items() if value is not None or key not in cls.model_fields}
 
 
 class AllowConfig(Config):
@@ -189,19 +176,20 @@ AuthConfig = Annotated[
 ]
 
 
-class AppConfig(Config):
+class AppConfig(ProvisioningConfig):
     """A provisioning app and its endpoint."""
 
     kind: Literal["entra"] = Field(
         default="entra", description="entra: an API-driven provisioning app of Microsoft Entra."
     )
-    target: Literal["on-premises-ad", "entra-id"] = Field(
-        description="The directory behind the app: on-premises Active Directory, or Microsoft Entra ID."
-    )
     endpoint: EndpointUrl = Field(
-        description="The app's bulkUpload URL (Provisioning API Endpoint on its page), or sandbox."
+        description="The app's bulkUpload URL (Provisioning API Endpoint on its page), or sandbox; before"
+        " there is an app, Microsoft Graph alone: https://graph.microsoft.com."
     )
     auth: AuthConfig = Field(default="none", description="How to sign in: none, or keys with a kind.")
+    admin: AuthConfig | None = Field(
+        default=None, description="How scimport app signs in, if not by auth: another application."
+    )
     daily_calls: Annotated[Literal[2000, 6000], BeforeValidator(whole_number)] = Field(
         default=2000,
         description="Calls that the tenant's licence allows in 24 hours: 2000 (P1, P2) or 6000 (Governance).",

@@ -8,7 +8,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from scimport.project.config import Config
+from scimport.project.keys import Config
 from scimport.project.values import (
     Boolean,
     Cell,

@@ -11,9 +11,10 @@ from pydantic_core import ErrorDetails
 from scimport.codes import Code
 from scimport.errors import ConfigError
 from scimport.model import Problem
-from scimport.project.config import TAG, Config
+from scimport.project.config import TAG
 from scimport.project.document import Document, KeyPath, dotted
 from scimport.project.environment import Resolved
+from scimport.project.keys import Config
 from scimport.project.values import did_you_mean
 
 ConfigT = TypeVar("ConfigT", bound=Config)

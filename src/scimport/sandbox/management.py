@@ -16,7 +16,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from scimport.sandbox import apps, clock, filters, job_settings, lifecycle, principals, processing, schemas
+from scimport.sandbox import (
+    apps,
+    clock,
+    filters,
+    job_settings,
+    lifecycle,
+    parsing,
+    principals,
+    processing,
+    schemas,
+)
 from scimport.sandbox.apps import App
 from scimport.sandbox.attributes import TARGETS
 from scimport.sandbox.graph import GraphError, Reason, invalid
@@ -70,6 +80,8 @@ def routes() -> list[BaseRoute]:
         ("PUT", f"{job}/schema", put_schema),
         ("DELETE", f"{job}/schema", reset_schema),
         ("GET", f"{job}/schema/filterOperators", list_filter_operators),
+        ("GET", f"{job}/schema/functions", list_functions),
+        ("POST", f"{job}/schema/parseExpression", parse_expression),
         ("GET", "/onPremisesPublishingProfiles/provisioning/agents", list_agents),
         ("GET", "/onPremisesPublishingProfiles/provisioning/publishedResources", list_domains),
     ]
@@ -460,6 +472,22 @@ async def list_filter_operators(request: Request) -> Response:
     with _about(request, READ_JOB) as work:
         _job(work, request)
     return _collection(schemas.filter_operators())
+
+
+async def list_functions(request: Request) -> Response:
+    """``GET .../schema/functions``: the functions of expressions."""
+    with _about(request, READ_JOB) as work:
+        _job(work, request)
+    return _collection(parsing.functions())
+
+
+async def parse_expression(request: Request) -> Response:
+    """``POST .../schema/parseExpression``: an expression taken apart, and tried on a test."""
+    body = await json_body(request)
+    with _about(request, READ_JOB) as work:
+        _job(work, request)
+        domain = work.settings.default_domain
+    return json_answer(parsing.answer(body, domain))
 
 
 # Agents of Active Directory

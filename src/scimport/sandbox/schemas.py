@@ -137,14 +137,15 @@ _MORE_ENTRA: Final = (
     *(f"extensionAttribute{number}" for number in range(1, 16)),
 )
 _MORE_AD: Final = (
-    *("c", "description", "distinguishedName", "employeeType", "facsimileTelephoneNumber", "homePhone"),
+    *("c", "description", "distinguishedName", "employeeNumber", "employeeType"),
+    *("facsimileTelephoneNumber", "homePhone"),
     *("info", "initials", "mail", "middleName", "pager", "parentDistinguishedName", "postOfficeBox"),
     *("accountExpires", "wWWHomePage"),
     *(f"extensionAttribute{number}" for number in range(1, 16)),
 )
 _TYPES: Final = {"active": "Boolean", "accountEnabled": "Boolean", "accountDisabled": "Boolean"}
 _REFERENCES: Final = ("manager", f"{ENTERPRISE}:manager")
-_READ_ONLY: Final = ("mail", "distinguishedName")
+_READ_ONLY: Final = ("distinguishedName",)
 
 
 def default(target: str, ident: str, domain: str) -> Schema:
