@@ -16,7 +16,7 @@ def test_what_became_of_everybody(scimport: Command) -> None:
     nobody = scimport("confirm", "--json")
     assert (nobody.code, nobody.json) == (0, {"pipelines": []})
     assert "Nobody was delivered yet." in nobody.err
-    shown = scimport("run", "employees", "--no-prefect", "--json")
+    shown = scimport("run", "employees", "--no-prefect", "--wait", "--json")
     ran = shown.json
     assert (ran["outcomes"]["provisioned"], ran["outcomes"]["waiting"], ran["degraded"]) == (296, 0, [])
     assert "The endpoint's log says: 296 provisioned." in shown.err

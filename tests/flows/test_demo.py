@@ -31,6 +31,9 @@ def test_the_demo(tmp_path: Path) -> None:
         ("employees", [304, 3, 280, 5, 8, 6, 17, 1]),
         ("contractors", [121, 0, 112, 3, 4, 4, 11, 1]),
     ]
+    before, _, after = shown.partition("Day one")
+    assert before.count("started: it listens for uploads") == 2
+    assert re.findall(r"log says: (\d+) provisioned", after) == ["296", "120", "17", "11"]
     assert processes(ROOT / ".scimport" / "demo") == []
     assert list(tmp_path.iterdir()) == []
     _, _, commands = shown.partition("Try next:\n")

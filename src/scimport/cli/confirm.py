@@ -85,7 +85,7 @@ def look(
         project: The project folder.
         summary: The run, which has ended.
         output: Where the outcomes are printed.
-        wait: Read the log until nobody waits; else glance at it once.
+        wait: Read the log until nobody waits, and not only once, at a glance.
 
     Returns:
         What is known, and why it is not more where the log cannot be read.
@@ -100,7 +100,11 @@ def look(
         if not counts.waiting or (endpoint is not None and not endpoint.job):
             return counts, problems
         try:
-            confirming.wait() if wait else confirming.read(GLANCE)
+            confirming.read(GLANCE)
+            if wait and (left := confirming.left()) is not None:
+                most = plural(-(-int(left) // 60), "minute")
+                output.say(f"Waiting for the log of {summary.pipeline}, {most} at most ...")
+                confirming.wait()
         except ScimportError as error:
             problems = error.problems
         counts = confirming.counts()

@@ -11,9 +11,9 @@ from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 from scimport.codes import Code
 from scimport.errors import UsageError
 from scimport.model import Problem
-from scimport.project.config import Config
 from scimport.project.document import Document, load_document
 from scimport.project.environment import Resolved
+from scimport.project.keys import Config
 from scimport.project.references import SUFFIXES, missing_file, names_in, there_are
 from scimport.project.validation import validate
 from scimport.project.values import Boolean, Text, did_you_mean, refuse

@@ -12,9 +12,9 @@ from pydantic import AfterValidator, Field, WithJsonSchema
 from scimport.codes import Code
 from scimport.errors import ConfigError
 from scimport.model import Problem
-from scimport.project.config import Config
 from scimport.project.document import Document, load_document
 from scimport.project.environment import Resolved
+from scimport.project.keys import Config
 from scimport.project.references import there_are
 from scimport.project.validation import validate
 from scimport.project.values import Cell, Parameter, Text, refuse

@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp
 
-from scimport.sandbox import apps, calls, management, pages, principals, summaries, tokens
+from scimport.sandbox import apps, calls, management, pages, principals, summaries, synchronization, tokens
 from scimport.sandbox.apps import App
 from scimport.sandbox.attributes import TARGETS
 from scimport.sandbox.faults import Kind
@@ -50,6 +50,7 @@ def create_asgi(tenant: Tenant) -> ASGIApp:
         Route("/auditLogs/provisioning", answered(list_log), methods=["GET"]),
         Route("/auditLogs/provisioning/", answered(list_log), methods=["GET"]),
         *management.routes(),
+        *synchronization.routes(),
     ]
     starlette = Starlette(
         routes=[

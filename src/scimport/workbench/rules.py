@@ -166,7 +166,10 @@ def fails_on_blank(subject: Subject) -> Iterator[Problem]:
                 continue
             problem = subject.values({**subject.row, column: subject.blank})[name].problem
             if problem is not None:
-                message = f"{name} fails when {column} is blank: {problem.message.rpartition(': ')[2]}"
+                why = problem.message.rpartition(": ")[2]
+                if problem.code is Code.REQUIRED_ATTRIBUTE:
+                    why = "every user needs it"
+                message = f"{name} fails when {column} is blank: {why}"
                 hint = f"Use default, or require {column} in {subject.source.document.file}."
                 yield field.leaf.origin.problem(Code.FAILS_ON_BLANK, message, hint=hint, name=name)
 

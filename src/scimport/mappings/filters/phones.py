@@ -46,7 +46,9 @@ def _phone(text: str, region: str, form: str) -> str:
     except phonenumbers.NumberParseException:
         hint = "" if region else "; say the country of numbers without a code: phone('DE')"
         raise ValueError(f"it is not a telephone number{hint}") from None
-    if not phonenumbers.is_possible_number(number):
+    # What can be dialled within one place only is no number for a directory.
+    possible = phonenumbers.ValidationResult.IS_POSSIBLE
+    if phonenumbers.is_possible_number_with_reason(number) != possible:
         raise ValueError("it is too long or too short for a telephone number of its country")
     kinds = phonenumbers.PhoneNumberFormat
     kind = {"e164": kinds.E164, "international": kinds.INTERNATIONAL, "national": kinds.NATIONAL}[form]
