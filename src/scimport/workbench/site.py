@@ -18,6 +18,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from scimport import __version__
 from scimport.inputs import compiled
 from scimport.plan.guards import allowed
+from scimport.project import GuardLimit
 from scimport.project.cases import LoadedCases, case_files, load_cases
 from scimport.project.project import Pipeline, Project
 from scimport.workbench.lineage import Use, lineage
@@ -146,6 +147,8 @@ def _drawn(uses: tuple[Use, ...]) -> list[tuple[str, tuple[str, ...]]]:
 
 def _guards(guards: Any) -> Iterator[Guard]:
     for name, limit in guards:
+        if not isinstance(limit, GuardLimit):
+            continue  # source_age and same_file count nobody
         about = type(guards).model_fields[name].description or ""
         yield Guard(name, about, limit.max_percent, limit.max_count, allowed(_POPULATION, limit))
 
