@@ -74,6 +74,8 @@ class Code(StrEnum):
     TEMPLATE_SYNTAX = "template-syntax"
     UNKNOWN_FILTER = "unknown-filter"
     BAD_SCHEMA = "bad-schema"
+    IMPORT_SYNTAX = "import-syntax"
+    NOT_IMPORTED = "not-imported"
 
     # Mappings: rules of `check` that can be switched off
     ACTIVE_ON_BLANK = "active-on-blank"

@@ -184,7 +184,7 @@ def _log(app: App, database: Database) -> Finding:
     with database.read() as connection:
         now = database.now(connection)
     scope = f"log {app.endpoint.tenant}"[:255]
-    reader = LogReader(app, turn=lambda: take_turn(database, scope, TURN))
+    reader = LogReader(app, turn=lambda: take_turn(database, scope, TURN), tries=2)
     next(reader.pages(now), None)
     return Finding("log", Result.FOUND, "the provisioning log can be read")
 

@@ -325,6 +325,11 @@ def _no_email(tenant: Tenant) -> None:
     _secrets(tenant)
 
 
+def _no_email_and_started(tenant: Tenant) -> None:
+    _no_email(tenant)
+    tenant.http.post(f"{tenant.job()}/start")
+
+
 READER = ["Application.Read.All", "Synchronization.Read.All"]
 PROBLEMS: dict[str, tuple[Order, str, tuple[str, ...]]] = {
     "no token": (
@@ -398,7 +403,7 @@ UPLOADS: dict[str, tuple[Order, tuple[str, ...], tuple[str, ...]]] = {
     ),
     "paused": (_pause, ("run",), ("job-paused", "scimport app start NAME")),
     "no e-mail": (
-        lambda tenant: (_no_email(tenant), tenant.http.post(f"{tenant.job()}/start")),
+        _no_email_and_started,
         ("run",),
         ("job-quarantined", "no notification email", "scimport app status NAME"),
     ),

@@ -246,3 +246,23 @@ def test_code_of_an_empty_file(look: Look) -> None:
     with pytest.raises(SourceError) as caught:
         look(b"\n\n")
     assert caught.value.problems[0].code is Code.SOURCE_EMPTY
+
+
+def test_a_word_for_nothing_may_be_a_name(look: Look) -> None:
+    people = rows(",", 30, "{n}", "a{n}", "NULL")
+    assert 'null_values: ["NULL"]' in source_file(look("ID,Last Name,Unit\n" + people), "p", "ID")
+    assert "null_values" not in source_file(look("ID,Last Name\n1,NULL\n2,b\n3,c\n"), "p", "ID")
+
+
+@pytest.mark.parametrize(
+    ("cell", "count", "rule"),
+    [
+        ("{n}", 9, '{ required: true, pattern: "[0-9]+" }'),
+        ("{n:05}", 3, '{ required: true, pattern: "[0-9]{5}" }'),
+        ("E{n:03}", 3, "{ required: true }"),
+        ("E{n:03}", 30, '{ required: true, pattern: "[A-Z][0-9]{3}" }'),
+    ],
+)
+def test_pattern_of_keys(look: Look, cell: str, count: int, rule: str) -> None:
+    found = look("ID,x\n" + rows(",", count, cell, "a"))
+    assert f"\n  ID: {rule}\n" in source_file(found, "p", "ID")

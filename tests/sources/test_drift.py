@@ -52,6 +52,17 @@ def test_nothing_has_changed(steady: Callable[..., SteadySource]) -> None:
     assert source.warnings == []
 
 
+def test_reading_again_ends_what_was_read_before(steady: Callable[..., SteadySource]) -> None:
+    with steady("id,Cost Center,hired", *(f"{n},2,01.02.2026" for n in range(30))) as source:
+        first = source.batches(7)
+        next(first)
+        assert len(list(source.batches(7))) == 5
+        assert list(first) == []
+        again = source.batches(7)
+        next(again)
+    assert list(again) == []
+
+
 class TestMissing:
     def test_stops(self, steady: Callable[..., SteadySource]) -> None:
         (problem,) = stopped(steady, "id,Cost Center", "1,2")

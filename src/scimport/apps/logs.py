@@ -41,6 +41,7 @@ class LogReader:
         app: Where the job is, and how to sign in.
         turn: Called before each request: how many seconds to wait for one's turn.
         sleep: Waits so many seconds.
+        tries: How often a page is asked for, while what is in the way may pass.
     """
 
     def __init__(
@@ -49,8 +50,9 @@ class LogReader:
         *,
         turn: Callable[[], float] = lambda: TURN,
         sleep: Callable[[float], object] = time.sleep,
+        tries: int = _TRIES,
     ) -> None:
-        self._app, self._turn, self._sleep = app, turn, sleep
+        self._app, self._turn, self._sleep, self._tries = app, turn, sleep, tries
         self._header = ""
 
     def pages(self, since: float) -> Iterator[LogPage]:
@@ -91,7 +93,7 @@ class LogReader:
     def _get(self, http: httpx.Client, url: str) -> httpx.Response:
         renewed = False
         answer = Answer(DeliveryResult.FAILED)
-        for tried in range(_TRIES):
+        for tried in range(self._tries):
             self._sleep(self._turn())
             response, answer = self._ask(http, url)
             if response is not None and response.status_code == 200:

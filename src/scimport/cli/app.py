@@ -17,6 +17,7 @@ from scimport.cli import (
     check,
     confirm,
     doctor,
+    import_,
     init,
     inspect,
     lineage,
@@ -63,6 +64,7 @@ _COMMANDS = (
     rekey,
     serve,
     schema,
+    import_,
     init,
     inspect,
 )

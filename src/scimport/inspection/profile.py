@@ -15,10 +15,11 @@ LOOKED_AT = 100_000
 SMALL = 20
 """Most values of a column that count as a small set."""
 
-NULL_WORDS = frozenset(("NULL", "null", "Null", "N/A", "n/a", "#N/A", "(null)", "#NV"))
+NULL_WORDS = frozenset(("NULL", "null", "N/A", "n/a", "#N/A", "(null)", "#NV"))
 """What programs write where there is nothing."""
 
 _MOSTLY = 0.95
+_OFTEN = 3
 _EMAIL = re.compile(r"[^@\s,;]+@[^@\s,;]+\.[A-Za-z]{2,}")
 _PHONE = re.compile(r"\+?[0-9][0-9 ()/.\-]{5,20}")
 _INTEGER = re.compile(r"[+-]?[0-9]+")
@@ -81,6 +82,11 @@ class Column:
                 if kind == "e-mail":
                     self.domains[text.rpartition("@")[2].lower()] += 1
                 break
+
+    @property
+    def null_words(self) -> frozenset[str]:
+        """The words that stand for nothing: one that occurs once or twice may be somebody's name."""
+        return frozenset(word for word, count in self.nulls.items() if count >= _OFTEN)
 
     @property
     def full(self) -> int:

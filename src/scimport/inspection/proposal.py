@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from scimport.inspection.dates import formats
@@ -20,7 +20,12 @@ _JINJA_WORDS = frozenset(
     )
 )
 _SCHEMA = "# yaml-language-server: $schema=../.scimport/schemas/{}.schema.json\n"
+MAPPING_SCHEMA = _SCHEMA.format("mapping")
+"""The first line of a mapping file, for editors."""
+
 _NAMES = ("name.givenName", "name.familyName")
+# So many keys are enough to tell their pattern.
+_ENOUGH = 20
 _ENTRY = re.compile(r'(\w+)\[type eq "(\w+)"\]\.(\w+)')
 _UNMAPPED = {
     "hired": "SCIM has no attribute for it; a custom one can hold it",
@@ -41,7 +46,7 @@ def source_file(found: Inspection, path: str, key: str) -> str:
     """
     lines = [_SCHEMA.format("source").rstrip(), f"kind: {found.table.kind}", f"path: {scalar(path)}"]
     lines += [f"{name}: {scalar(value)}" for name, value in found.table.settings.items()]
-    nulls = sorted({word for column in found.columns for word in column.nulls})
+    nulls = sorted({word for column in found.columns for word in column.null_words})
     lines += [f"null_values: {scalar(nulls)}"] if nulls else []
     lines += [f"key: {scalar(key)} # {about_key(found.column(key))}"]
     lines += (
@@ -55,12 +60,12 @@ def source_file(found: Inspection, path: str, key: str) -> str:
 def mapping_file(found: Inspection, key: str) -> str:
     """Write the file of a mapping; what could not be decided is a comment that says so."""
     domain = _domain(found)
-    lines = [_SCHEMA.format("mapping").rstrip(), f"description: A record of {found.file} becomes a SCIM user"]
+    lines = [MAPPING_SCHEMA.rstrip(), f"description: A record of {found.file} becomes a SCIM user"]
     user = [
-        f"  externalId: {_quoted(_expression(key))}",
+        f"  externalId: {quoted(_expression(key))}",
         *_user_name(found, key),
         *_active(found),
-        *_tree(found),
+        *_tree(found, key),
     ]
     if any("vars.domain" in line for line in user):
         about = "of most e-mail addresses" if _seen_domain(found) else "TODO: the domain of your user names"
@@ -81,11 +86,11 @@ def scalar(value: Any) -> str:
     """Write a value of YAML in one line."""
     if isinstance(value, str):
         is_plain = _PLAIN.fullmatch(value) and value.lower() not in _YAML_WORDS
-        return value if is_plain else json.dumps(value, ensure_ascii=False)
+        return value if is_plain else _double(value)
     if isinstance(value, dict):
         return "{ " + ", ".join(f"{scalar(name)}: {scalar(one)}" for name, one in value.items()) + " }"
     if isinstance(value, list | tuple):
-        return "[" + ", ".join(json.dumps(one, ensure_ascii=False) for one in value) + "]"
+        return "[" + ", ".join(map(_double, value)) + "]"
     return json.dumps(value)
 
 
@@ -96,7 +101,8 @@ def _rules(found: Inspection, column: Column, key: str) -> Iterator[str]:
     meaning, remark = found.meanings.get(column.name), ""
     rule: dict[str, Any] = {}
     if column.name == key:
-        rule = {"required": True, **({"pattern": column.pattern} if column.pattern else {})}
+        pattern = _key_pattern(column)
+        rule = {"required": True, **({"pattern": pattern} if pattern else {})}
     elif found.active and column.name == found.active[0]:
         rule = {"required": True, "values": sorted(column.values)}
     elif column.kind == "date":
@@ -111,7 +117,7 @@ def _rules(found: Inspection, column: Column, key: str) -> Iterator[str]:
             why = remark or "not every cell is such a date"
             yield f"  # {scalar(column.name)}: {scalar(rule)}{other} # TODO: {why}"
             return
-    elif meaning in _NAMES and column.full == column.cells:
+    elif column.name == _user_column(found) or (meaning in _NAMES and column.full == column.cells):
         rule = {"required": True}
     elif meaning is None or meaning in _UNMAPPED:
         return
@@ -119,16 +125,26 @@ def _rules(found: Inspection, column: Column, key: str) -> Iterator[str]:
     yield text + (f" # {remark}" if remark else "")
 
 
+def _key_pattern(column: Column) -> str | None:
+    """What every key looks like; of a number without zeros before it, the next one may be longer."""
+    if column.kind == "integer":
+        return "[0-9]+"
+    return column.pattern if column.zeros or column.full >= _ENOUGH else None
+
+
 # the mapping
 
 
 def _user_name(found: Inspection, key: str) -> Iterator[str]:
-    for meaning in ("userName", 'emails[type eq "work"].value'):
-        column = found.named(meaning)
-        if column is not None and column.is_unique:
-            yield f"  userName: {_quoted(_expression(column.name, ' | lower'))}"
-            return
-    yield f"  userName: {_quoted(_expression(key, ' | lower') + '@{{ vars.domain }}')}"
+    name = _user_column(found)
+    leaf = _expression(name, " | lower") if name else _expression(key, " | lower") + "@{{ vars.domain }}"
+    yield f"  userName: {quoted(leaf)}"
+
+
+def _user_column(found: Inspection) -> str | None:
+    """The column that can be the user name; ``None`` where it must be made of the key."""
+    columns = map(found.named, ("userName", 'emails[type eq "work"].value'))
+    return next((column.name for column in columns if column is not None and column.is_unique), None)
 
 
 def _active(found: Inspection) -> Iterator[str]:
@@ -140,9 +156,9 @@ def _active(found: Inspection) -> Iterator[str]:
         without = f"; not active: {', '.join(inactive)}" if inactive else ""
         yield f"  # By the words of {name}: active: {', '.join(active) or 'none'}{without}. Is that so?"
         if found.table.kind == "jsonl" and {*active, *inactive} <= {"true", "false"}:
-            yield f"  active: {_quoted(_expression(name))}"
+            yield f"  active: {quoted(_expression(name))}"
         else:
-            yield f"  active: {_quoted('{{ ' + _reference(name) + ' ' + compared + ' }}')}"
+            yield f"  active: {quoted('{{ ' + reference(name) + ' ' + compared + ' }}')}"
         return
     column = found.named("status")
     why = (
@@ -150,25 +166,26 @@ def _active(found: Inspection) -> Iterator[str]:
         if column
         else "no column says who is active"
     )
-    example = f"'{{{{ {_reference(column.name)} == \"...\" }}}}'" if column else "true"
+    example = f"'{{{{ {reference(column.name)} == \"...\" }}}}'" if column else "true"
     yield f"  # TODO: {why}. Until active is here, `scimport check` reports it. Write for example:"
     yield f"  # active: {example}" + ("" if column else " # if the file holds active people only")
 
 
-def _tree(found: Inspection) -> Iterator[str]:
+def _tree(found: Inspection, key: str) -> Iterator[str]:
     made = {meaning: _leaf(found, meaning, name) for name, meaning in found.meanings.items()}
-    given, family = (found.named(meaning) for meaning in _NAMES)
-    if given and family and "displayName" not in made:
-        made["displayName"] = f"{_expression(given.name)} {_expression(family.name)}"
+    if "displayName" not in made:
+        # Entra takes nobody without one.
+        names = [column.name for column in map(found.named, _NAMES) if column] or [_user_column(found) or key]
+        made["displayName"] = " ".join(map(_expression, names))
     for name in ("displayName", "nickName", "title", "userType", "preferredLanguage", "locale", "timezone"):
-        yield from [f"  {name}: {_quoted(made[name])}"] if name in made else []
+        yield from [f"  {name}: {quoted(made[name])}"] if name in made else []
     for group in ("name", "enterprise"):
         inner = {path[len(group) + 1 :]: leaf for path, leaf in made.items() if path.startswith(f"{group}.")}
         yield from [f"  {group}:"] if inner else []
         for path, leaf in inner.items():
             parent, _, last = path.rpartition(".")
             yield from [f"    {parent}:"] if parent else []
-            yield f"    {'  ' if parent else ''}{last}: {_quoted(leaf)}"
+            yield f"    {'  ' if parent else ''}{last}: {quoted(leaf)}"
     for group in ("emails", "phoneNumbers", "addresses"):
         yield from _entries(group, made)
 
@@ -182,15 +199,15 @@ def _entries(group: str, made: dict[str, str]) -> Iterator[str]:
     for kind, leaves in entries.items():
         yield f"    - type: {kind}"
         yield from ["      primary: true"] if group == "emails" else []
-        yield from (f"      {name}: {_quoted(leaf)}" for name, leaf in leaves.items())
+        yield from (f"      {name}: {quoted(leaf)}" for name, leaf in leaves.items())
 
 
 def _leaf(found: Inspection, meaning: str, name: str) -> str:
-    column, reference = found.column(name), _reference(name)
+    column, written = found.column(name), reference(name)
     if column.kind == "e-mail":
         return _expression(name, " | lower")
     if meaning in _NAMES and any(value.isupper() and len(value) > 2 for value in column.values):
-        return f"{{{{ {reference} | pcase if {reference} is upper else {reference} }}}}"
+        return f"{{{{ {written} | pcase if {written} is upper else {written} }}}}"
     if meaning.endswith(".country") and set(map(len, column.values)) == {2}:
         return _expression(name, " | upper")
     return _expression(name)
@@ -225,21 +242,23 @@ def _domain(found: Inspection) -> str:
 
 
 def _expression(name: str, filters: str = "") -> str:
-    return f"{{{{ {_reference(name)}{filters} }}}}"
+    return f"{{{{ {reference(name)}{filters} }}}}"
 
 
-def _reference(name: str) -> str:
+def reference(name: str) -> str:
+    """Write a column as expressions do: its name, or ``row["Any Name"]``."""
     if name.isascii() and name.isidentifier() and name not in _JINJA_WORDS and not name.startswith("_"):
         return name
     return f"row[{json.dumps(name, ensure_ascii=False)}]"
 
 
-def _quoted(text: str) -> str:
-    if '"' not in text and "\\" not in text:
-        return f'"{text}"'
-    return "'" + text.replace("'", "''") + "'"
+def quoted(text: str) -> str:
+    """Write a text of YAML in quotes, the ones that need fewest escapes."""
+    if text.isprintable() and ('"' in text or "\\" in text):
+        return "'" + text.replace("'", "''") + "'"
+    return _double(text)
 
 
-def named(found: Sequence[str], wanted: str) -> str:
-    """Give a file a name that no other has."""
-    return wanted if wanted not in found else named(found, f"{wanted}-2")
+def _double(text: str) -> str:
+    escaped = json.dumps(text, ensure_ascii=False)
+    return "".join(sign if sign.isprintable() else f"\\U{ord(sign):08X}" for sign in escaped)

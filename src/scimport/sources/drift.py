@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -19,7 +19,7 @@ from scimport.errors import SourceError
 from scimport.model import Place, Problem, Severity
 from scimport.project.project import LoadedSource
 from scimport.project.source_config import ColumnContract
-from scimport.sources.base import Batch, Source, open_source
+from scimport.sources.base import Batch, Source, counted, open_source
 from scimport.sources.contract import compile_contract
 
 # So many records are looked at for the types of columns, and so many values of one are enough to judge it.
@@ -31,7 +31,8 @@ _STILL_READ = 0.1
 _SIMILAR = 0.75
 
 _MISSING_HINT = "Correct the contract, or the export; drift: {missing: warn} would read it as blank."
-_NEW_HINT = "Add it to columns:, or take it out of the export."
+_NEW_HINT = "Add them to columns:, or take them out of the export."
+_NAMED = 5
 _RENAMED_HINT = (
     "Use the new name in contract and mapping; drift: {renamed: warn} would read it as the old one."
 )
@@ -54,6 +55,7 @@ class SteadySource(Source):
 
     def __init__(self, source: Source, loaded: LoadedSource) -> None:
         self._source, self._loaded = source, loaded
+        self._running: Generator[Batch] | None = None
         self.warnings: list[Problem] = []
         missing = [name for name in loaded.config.columns if name not in source.columns]
         new = [name for name in source.columns if name not in {*loaded.config.columns, loaded.config.key}]
@@ -62,7 +64,8 @@ class SteadySource(Source):
         self._tell(drift.missing, [self._missing(name, new) for name in gone])
         self._tell(drift.renamed, [self._renamed(old, now) for old, now in renamed.items()])
         if loaded.config.columns and drift.new != "accept":
-            self._tell(drift.new, [self._new(name) for name in new if name not in renamed.values()])
+            unknown = [name for name in new if name not in renamed.values()]
+            self._tell(drift.new, [self._new(unknown)] if unknown else [])
         if stops := [one for one in self.warnings if one.severity is Severity.ERROR]:
             raise SourceError(stops)
         names = {now: old for old, now in renamed.items()}
@@ -71,6 +74,25 @@ class SteadySource(Source):
 
     def batches(self, size: int) -> Iterator[Batch]:
         """Read all rows once; a column that is missing is ``None`` in all of them."""
+        self._end()
+        self._running = self._read(size)
+        return self._running
+
+    def place(self, position: int) -> Place:
+        """Say where a row is."""
+        return self._source.place(position)
+
+    def close(self) -> None:
+        """Close the source."""
+        self._end()
+        self._source.close()
+
+    def _end(self) -> None:
+        if self._running is not None:
+            self._running.close()
+            self._running = None
+
+    def _read(self, size: int) -> Generator[Batch]:
         batches = self._source.batches(size)
         if self._added:
             batches = self._widened(batches)
@@ -80,16 +102,8 @@ class SteadySource(Source):
             if rule is not None and rule.type != "text"
         }
         if typed and self._loaded.config.drift.retyped != "accept":
-            return self._judged(batches, typed)
-        return batches
-
-    def place(self, position: int) -> Place:
-        """Say where a row is."""
-        return self._source.place(position)
-
-    def close(self) -> None:
-        """Close the source."""
-        self._source.close()
+            batches = self._judged(batches, typed)
+        yield from batches
 
     def _widened(self, batches: Iterator[Batch]) -> Iterator[Batch]:
         blank = [None] * self._added
@@ -135,9 +149,10 @@ class SteadySource(Source):
         hint = f"Did you mean '{near[0]}'?" if near else _MISSING_HINT
         return self._problem(Code.MISSING_COLUMN, name, f"the source has no column '{name}'", hint)
 
-    def _new(self, name: str) -> Problem:
-        message = f"the source has a column '{name}' that is not in the contract"
-        return self._problem(Code.NEW_COLUMN, name, message, _NEW_HINT)
+    def _new(self, names: Sequence[str]) -> Problem:
+        some = ", ".join(map(repr, names[:_NAMED])) + (", ..." if len(names) > _NAMED else "")
+        message = f"{counted(len(names), 'column')} of the source not in the contract: {some}"
+        return self._loaded.document.problem(Code.NEW_COLUMN, ("columns",), message, _NEW_HINT)
 
     def _renamed(self, old: str, now: str) -> Problem:
         message = f"the source has no column '{old}', and a new one '{now}' that resembles it"

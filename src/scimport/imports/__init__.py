@@ -1,0 +1,1 @@
+"""Mappings of other programs, turned into mapping files."""
