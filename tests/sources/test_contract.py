@@ -206,7 +206,6 @@ def test_dates_as_text(value: datetime) -> None:
 
 
 def test_is_fast() -> None:
-    names = ["id", "mail", "grade", "hired", "hours", "left"]
     contract = compile_contract(
         {
             "id": ColumnContract(required=True),
@@ -219,5 +218,6 @@ def test_is_fast() -> None:
     )
     row = ["00123", "ann@example.com", "B", "2026-02-01", "38.5", "01.02.2026"]
     assert contract.check(row) == ()
-    seconds = min(timeit.repeat(lambda: contract.check(row), number=2000, repeat=5)) / 2000
-    assert seconds / len(names) < 1e-6
+    checked = min(timeit.repeat(lambda: contract.check(row), number=500, repeat=20))
+    trimmed = min(timeit.repeat(lambda: [value.strip() for value in row], number=500, repeat=20))
+    assert checked < 40 * trimmed

@@ -377,7 +377,7 @@ def test_nobody_waits_for_rows_that_are_not_wanted(mariadb_url: str, open_sql: O
     with open_sql(mariadb_url, "SELECT seq AS id, REPEAT('x', 500) FROM seq_1_to_5000000") as source:
         next(source.batches(10))
         began = time.monotonic()
-    assert time.monotonic() - began < 0.5
+    assert time.monotonic() - began < 3
 
 
 def test_sqlite_and_csv_need_no_server_driver(tmp_path: Path) -> None:
