@@ -92,7 +92,7 @@ def test_a_job_that_is_not_there_stops_before_the_plan_is_begun(site: LogSite) -
 def test_nobody_to_send_asks_nobody(site: LogSite) -> None:
     _send(site)
     site.job("pause")
-    assert _send(site).notes == ()
+    assert [one.code for one in _send(site).notes] == [Code.GUARD_SAME_FILE]
 
 
 def test_clocks_that_differ_are_told(site: LogSite) -> None:

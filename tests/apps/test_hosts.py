@@ -47,7 +47,6 @@ UNSAFE = {
     "an address out of range": f"https://10.0.0.256{PATH}",
     "two full stops": f"https://gateway..example{PATH}",
     "nothing": "",
-    "Graph, no path": "https://graph.microsoft.com",
     "Graph, another call": "https://graph.microsoft.com/v1.0/users",
     "Graph, a query": f"{GRAPH}?x=1",
     "Graph, dots": GRAPH.replace("/v1.0/", "/v1.0/../v1.0/"),
@@ -77,6 +76,12 @@ def test_graph_of_every_cloud_gets_its_own_token(cloud: object) -> None:
     assert endpoint.cloud.scope == f"https://{host}/.default"
     assert endpoint.service_principal == "11111111-1111-1111-1111-111111111111"
     assert endpoint.job == JOB
+
+
+def test_a_host_alone_has_no_app_yet() -> None:
+    endpoint = check_endpoint("https://graph.microsoft.com", token=True)
+    assert (endpoint.bare, endpoint.job) == (True, "")
+    assert not check_endpoint(GRAPH, token=True).bare
 
 
 @pytest.mark.parametrize("host", ["evil.example", "graph.microsoft.com.evil.example", "xgraph.microsoft.com"])

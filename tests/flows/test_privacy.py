@@ -72,6 +72,8 @@ class People:
     def found(self, text: bytes) -> set[bytes]:
         """What of people, or of secrets, is in a text."""
         streets = {value for value in self.exact if b"@" not in value and not value.startswith(b"+")}
+        # A name that JSON has escaped is no word.
+        streets |= {name for name in self.names if b"\\u" in name}
         return {
             *(self.names & set(_WORD.findall(text))),
             *(self.exact & {*_MAIL.findall(text), *_PHONE.findall(text)}),
