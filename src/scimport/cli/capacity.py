@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from scimport.cli import options
-from scimport.cli.output import Output
+from scimport.cli.output import Output, duration
 
 if TYPE_CHECKING:
     from scimport.capacity import Capacity, Load
@@ -51,7 +51,7 @@ def _show(output: Output, found: Capacity, now: datetime) -> None:
     loads = [("everybody", found.everybody), *([("a usual run", found.usual)] if found.usual else [])]
     columns = ("load", "people", "calls", "takes", "fits the day's calls")
     rows = [
-        (what, one.people, one.calls, _duration(one.seconds), _fits(one, found.daily_calls, now))
+        (what, one.people, one.calls, duration(one.seconds), _fits(one, found.daily_calls, now))
         for what, one in loads
     ]
     output.table(found.pipeline, columns, rows)
@@ -71,13 +71,3 @@ def _fits(one: Load, daily_calls: int, now: datetime) -> str:
     if not one.fits_in:
         return "now"
     return f"from {now + timedelta(seconds=one.fits_in):%Y-%m-%d %H:%M} UTC"
-
-
-def _duration(seconds: float) -> str:
-    """A time that people read: the two largest units."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    days, hours = divmod(hours, 24)
-    units = ((days, "d"), (hours, "h"), (minutes, "min"), (rest, "s"))
-    first = next((n for n, (count, _) in enumerate(units) if count), 3)
-    return " ".join(f"{count} {unit}" for count, unit in units[first : first + 2] if count) or "0 s"

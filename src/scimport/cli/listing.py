@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from scimport.cli.output import Output, plural, problem_document
+from scimport.cli.output import Output, duration, plural, problem_document
 from scimport.codes import Code
 from scimport.errors import ScimportError, UsageError
 from scimport.model import ChangeKind, Problem, Severity
@@ -137,7 +137,8 @@ def say_cost(output: Output, database: Database, pipeline: Pipeline, review: Rev
         f"{people} would be sent, in {calls}: {found.percent:.2g} % of the day's {found.daily_calls:,}."
         f" {found.used_calls:,} were used in the last 24 hours."
     )
-    output.say(f"The pace of 40 calls in 5 seconds allows that {_duration(found.least_seconds)}.")
+    least = f"in {duration(found.least_seconds)} at best" if found.least_seconds else "at once"
+    output.say(f"The pace of 40 calls in 5 seconds allows that {least}.")
     if found.missing:
         output.say(
             f"{plural(found.missing, 'call')} more than are left today: who does not fit stays staged."
@@ -206,13 +207,6 @@ def _document(person: Person, *, show_values: bool) -> dict[str, Any]:
     problems = [problem_document(one, show_values=show_values) for one in person.problems]
     parts = {"key": person.key, "kind": person.kind, "status": person.status}
     return parts | {"attributes": attributes, "problems": problems}
-
-
-def _duration(seconds: float) -> str:
-    if not seconds:
-        return "at once"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"in {f'{minutes} minutes {rest}' if minutes else rest} seconds at best"
 
 
 def time_text(seconds: float) -> str:

@@ -51,7 +51,8 @@ class CsvSource(FileSource):
         return _read_header(self._texts[number])
 
     def _slices(self, number: int, size: int, offset: int) -> Generator[Slice]:
-        text, header, foot, found = self._texts[number], self._headers[number], [""] * 0, 0
+        text, header, found = self._texts[number], self._headers[number], 0
+        foot: list[str] = []
         with explained(text), text.lines(foot) as lines:
             reader = text.reader(lines)
             if not text.names and _next_header(text, reader) != header:
