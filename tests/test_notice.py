@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -11,13 +13,15 @@ import pytest
 from tests.test_stages import Site
 
 from scimport.codes import Code
+from scimport.confirm import Confirming
 from scimport.errors import GuardStop, ScimportError, SourceError
 from scimport.model import DeliveryCounts, PlanCounts, Problem, RunSummary
-from scimport.notice import noticed
+from scimport.notice import noticed, noticed_look
 from scimport.plan import Selection
 from scimport.project.config import PipelineConfig
 from scimport.sandbox import Sandbox, run_sandbox
 from scimport.stages import PipelineRun
+from scimport.state import open_state
 from scimport.verdict import Verdict, verdict
 
 SECRET = "hunter2"
@@ -213,3 +217,33 @@ def test_the_verdict(known: dict[str, Any], word: Verdict) -> None:
     nothing = Problem(Code.INTERRUPTED, "x")
     assert verdict(config, summary, GuardStop(nothing)) is Verdict.STOPPED
     assert verdict(config, summary, SourceError(nothing)) is Verdict.FAILED
+
+
+def test_a_look_that_finds_bad_news_is_told_once(site: Site, inbox: Inbox) -> None:
+    mapping = site.root / "mappings" / "people.yml"
+    mapping.write_text(mapping.read_text().replace("{{ id }}@acme", "{{ id }} {{ name }}@acme"))
+    site.people("staff", [("1", "Zephyrine", "A"), ("2", "Zephyrine", "A")])
+    with PipelineRun(site.project, "staff", Selection()) as run:
+        while run.extract():
+            pass
+        run.plan()
+        run.deliver()
+    with closing(open_state(site.project)) as database:
+        for wanted in (1, 0):
+            confirming = Confirming(site.project, database, "staff")
+            with noticed_look(confirming):
+                _until_all_are_known(confirming)
+            assert len(inbox.messages) == wanted
+            if wanted:
+                message = inbox.last()
+    assert (message["outcome"], message["rejected"]) == ("degraded", 2)
+    assert message["reasons"] == ["2 rejected", "2 x AzureActiveDirectoryInvalidUserPrincipalName"]
+    assert "Zephyrine" not in json.dumps(message)
+
+
+def _until_all_are_known(confirming: Confirming) -> None:
+    deadline = time.monotonic() + 60
+    confirming.read()
+    while confirming.counts().waiting and time.monotonic() < deadline:
+        time.sleep(0.2)
+        confirming.read()

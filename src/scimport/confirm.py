@@ -110,6 +110,11 @@ class Confirming:
         with self._database.read() as connection:
             return self._chosen.counts(connection)
 
+    def reasons(self, count: int) -> list[tuple[str, int]]:
+        """The endpoint's codes of rejections and how many people each is of, the most frequent first."""
+        with self._database.read() as connection:
+            return self._chosen.reasons(connection, count)
+
     def read(self, pages: int | None = None) -> None:
         """Read the log once, and keep what it says. Who has waited too long is unconfirmed afterwards.
 

@@ -14,11 +14,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from scimport.codes import Code
+from scimport.confirm import Confirming
 from scimport.errors import ScimportError
 from scimport.model import Problem, RunSummary, Severity
 from scimport.project.config import NotifyConfig
 from scimport.stages import PipelineRun
-from scimport.verdict import Verdict, verdict
+from scimport.state.outcomes import OutcomeCounts
+from scimport.verdict import Verdict, shortcomings, verdict
 
 REASONS = 5
 """Reasons that a message names."""
@@ -74,6 +76,29 @@ def noticed(run: PipelineRun) -> Iterator[PipelineRun]:
             error.problems += tuple(failed)
         raise
     run.add_notes(_tell(run, reasons))
+
+
+@contextmanager
+def noticed_look(confirming: Confirming) -> Iterator[None]:
+    """The context of a look at the log, which tells those whom the pipeline names of new bad news.
+
+    That is when more people than before are rejected or unconfirmed, so that nobody is told the same twice.
+    """
+    before = confirming.counts()
+    yield
+    after, config = confirming.counts(), confirming.pipeline.config
+    worse = after.rejected > before.rejected or after.unconfirmed > before.unconfirmed
+    wrong = shortcomings(config, after)
+    if config.notify is not None and worse and wrong and Verdict.DEGRADED in config.notify.on:
+        codes = [f"{number:,} x {code}" for code, number in confirming.reasons(REASONS)]
+        send(config.notify, _bad_news(confirming.pipeline.name, after, [*wrong, *codes][:REASONS]))
+
+
+def _bad_news(pipeline: str, counts: OutcomeCounts, why: Sequence[str]) -> Notice:
+    title = f"scimport: {pipeline} has people who did not arrive"
+    document = {"pipeline": pipeline, "outcome": Verdict.DEGRADED.value, "reasons": list(why)}
+    shown = f"{counts.rejected:,} rejected, {counts.unconfirmed:,} unconfirmed"
+    return Notice(f"{title} ({shown})", tuple(why), document | dataclasses.asdict(counts))
 
 
 def _tell(run: PipelineRun, reasons: Iterable[str], error: Exception | None = None) -> list[Problem]:

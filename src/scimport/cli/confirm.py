@@ -41,6 +41,7 @@ def confirm(
 ) -> None:
     """Find out from the app's provisioning log what became of the people who were delivered."""
     from scimport.confirm import Confirming, delivered_pipelines  # noqa: PLC0415 - not needed for --help
+    from scimport.notice import noticed_look  # noqa: PLC0415
     from scimport.state import open_state  # noqa: PLC0415
     from scimport.verdict import DEGRADED, shortcomings  # noqa: PLC0415
 
@@ -53,7 +54,8 @@ def confirm(
         for one in (name,) if name else delivered_pipelines(project, database):
             try:
                 confirming = Confirming(project, database, one)
-                confirming.wait() if wait else confirming.read()
+                with noticed_look(confirming):
+                    confirming.wait() if wait else confirming.read()
             except ScimportError as error:
                 if name:
                     raise
@@ -92,6 +94,7 @@ def look(
     """
     from scimport.confirm import GLANCE, Confirming  # noqa: PLC0415 - not needed for --help
     from scimport.connection import checked_endpoint  # noqa: PLC0415
+    from scimport.notice import noticed_look  # noqa: PLC0415
 
     problems: tuple[Problem, ...] = ()
     with opened(project) as database:
@@ -100,11 +103,12 @@ def look(
         if not counts.waiting or (endpoint is not None and not endpoint.job):
             return counts, problems
         try:
-            confirming.read(GLANCE)
-            if wait and (left := confirming.left()) is not None:
-                most = plural(-(-int(left) // 60), "minute")
-                output.say(f"Waiting for the log of {summary.pipeline}, {most} at most ...")
-                confirming.wait()
+            with noticed_look(confirming):
+                confirming.read(GLANCE)
+                if wait and (left := confirming.left()) is not None:
+                    most = plural(-(-int(left) // 60), "minute")
+                    output.say(f"Waiting for the log of {summary.pipeline}, {most} at most ...")
+                    confirming.wait()
         except ScimportError as error:
             problems = error.problems
         counts = confirming.counts()

@@ -18,6 +18,7 @@ from pydantic import Field
 
 from scimport.confirm import FIRST_PAUSE, LAG, Confirming, longer
 from scimport.flows.outcome import clean, log, project_of, words
+from scimport.notice import noticed_look
 from scimport.project import Project
 from scimport.state import open_state
 from scimport.state.outcomes import OutcomeCounts
@@ -48,7 +49,8 @@ def _read(project: Project, pipeline: str, pause: float | None) -> tuple[Outcome
     try:
         confirming = Confirming(project, database, pipeline)
         try:
-            confirming.read()
+            with noticed_look(confirming):
+                confirming.read()
         finally:
             # Also where the log could not be read this time.
             if pause is not None and (left := confirming.left()) is not None:

@@ -195,6 +195,14 @@ class Outcomes:
         for row in connection.execute(query):
             yield Story(*row)
 
+    def reasons(self, connection: Connection, count: int) -> list[tuple[str, int]]:
+        """The endpoint's codes of rejections and how many people each is of, the most frequent first."""
+        number = func.count()
+        joined = select(outcome.c.code, number).select_from(person.join(outcome, _IS_CURRENT))
+        query = self._mine(joined.where(outcome.c.status == Status.REJECTED.value))
+        query = query.group_by(outcome.c.code).order_by(number.desc(), outcome.c.code).limit(count)
+        return [(row[0], int(row[1])) for row in connection.execute(query)]
+
     def _mine(self, query: Select[Any]) -> Select[Any]:
         query = query.where(person.c.pipeline == self._pipeline)
         return query.where(_is_of_plan(self._plan_id)) if self._plan_id else query
