@@ -104,6 +104,7 @@ class TestTable:
             look(content)
 
     @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @example(b"{}")
     @given(st.one_of(st.binary(), st.text("ab,;\t|\"'\n\r01@.{}-/ \u00e9").map(str.encode)))
     @example(b'{"id": 1}\n2')
     @example(b'a,b\n"x')

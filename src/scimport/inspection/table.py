@@ -98,6 +98,9 @@ def _json_lines(text: TextFile, first: Sequence[str]) -> Table | None:
         for _, record in flat_records(text, lines):
             columns.update(dict.fromkeys(record))
     names = tuple(columns)
+    if not names:
+        message, hint = "no object of the file has anything in it", "Look whether the export is complete."
+        raise SourceError(Problem(Code.SOURCE_EMPTY, message, hint=hint, file=text.file.shown))
 
     def rows() -> Iterator[Row]:
         with explained(text), text.lines() as lines:
