@@ -27,7 +27,7 @@ from scimport.mappings.tree import is_template
 from scimport.project import LoadedMapping, Project, open_project
 from scimport.project.cases import case_files, load_cases
 from scimport.project.document import KeyPath, dotted
-from scimport.workbench.cases import Run
+from scimport.workbench.cases import Run, leaves
 
 _ENVIRONMENT = MappingEnvironment()
 _TURNED = {"==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">", "and": "or", "or": "and"}
@@ -53,7 +53,7 @@ def mutants(mapping: LoadedMapping, columns: Sequence[str]) -> Iterator[Mutant]:
     """All mutants of a file; ``columns`` are what a column may be exchanged for."""
     data = mapping.document.data
     for top in ("user", "vars", "where"):
-        for path, value in _leaves(data.get(top), (top,)):
+        for path, value in leaves(data.get(top), (top,)):
             if value is None:
                 continue
             if isinstance(value, str) and (is_template(value) or top == "where"):
@@ -65,17 +65,6 @@ def mutants(mapping: LoadedMapping, columns: Sequence[str]) -> Iterator[Mutant]:
             else:
                 yield Mutant(path, "another constant", f"{value}x" if isinstance(value, str) else value + 1)
             yield Mutant(path, "remove", _REMOVED)
-
-
-def _leaves(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, Any]]:
-    if isinstance(value, dict):
-        for key, item in value.items():
-            yield from _leaves(item, (*path, key))
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _leaves(item, (*path, index))
-    else:
-        yield path, value
 
 
 def _of_expression(text: str, columns: Sequence[str]) -> Iterator[tuple[str, str]]:
@@ -198,7 +187,7 @@ def main() -> None:
 
 
 def _columns(mapping: LoadedMapping) -> list[str]:
-    texts = [value for _, value in _leaves(mapping.document.data.get("user"), ()) if is_template(value)]
+    texts = [value for _, value in leaves(mapping.document.data.get("user"), ()) if is_template(value)]
     names = {
         name
         for text in texts

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scimport.capacity import Load, calls_for, fits_in, last_call, load
-from scimport.state.outbox import DAY, Limits
+from scimport.state.calls import DAY
+from scimport.state.outbox import Limits
 
 ROOT = Path(__file__).parents[1]
 LIMITS = Limits("tenant", burst=4, window=5.0, daily_calls=10)

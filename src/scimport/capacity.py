@@ -14,8 +14,8 @@ from statistics import median
 from scimport.apps.outbox import MAX_OPERATIONS
 from scimport.project import Pipeline
 from scimport.state import Database, runs
-from scimport.state.calls import last_scope, sent_since
-from scimport.state.outbox import DAY, Limits
+from scimport.state.calls import DAY, last_scope, sent_since
+from scimport.state.outbox import Limits
 from scimport.state.people import People
 
 RUNS = 30
@@ -95,7 +95,7 @@ def capacity(database: Database, pipeline: Pipeline, people: int | None = None) 
     habit = _habit(history)
     if people is None:
         people = max(known, _everybody(history[0]) if history else 0)
-    limits = Limits(scope, daily_calls=daily_calls)
+    limits = Limits(scope or "", daily_calls=daily_calls)
     usual = load(used, habit.people, limits) if habit.people else None
     return Capacity(name, len(used), daily_calls, load(used, people, limits), usual, habit)
 

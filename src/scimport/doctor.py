@@ -25,7 +25,8 @@ from scimport.model import Problem, Severity
 from scimport.preflight import READ_JOB, clock_problem, job_problem
 from scimport.project import Pipeline, Project
 from scimport.state import Database, open_state
-from scimport.state.outbox import Limits, used_calls
+from scimport.state.calls import used_calls
+from scimport.state.outbox import Limits
 from scimport.state.turns import take_turn
 
 UPLOAD = ("SynchronizationData-User.Upload", "SynchronizationData-User.Upload.OwnedBy")

@@ -8,7 +8,8 @@ from scimport.codes import Code
 from scimport.errors import UsageError
 from scimport.model import Change, ChangeKind, PlanCounts, Problem, RunSummary, Severity, Status
 from scimport.state import Database, runs
-from scimport.state.outbox import DAY, Limits, StateOutbox
+from scimport.state.calls import DAY
+from scimport.state.outbox import Limits, StateOutbox
 from scimport.state.outcomes import Outcome, Outcomes
 from scimport.state.plans import Plans, PlanState
 from scimport.state.purge import Ages, Removed, expire, forget

@@ -149,7 +149,8 @@ def say_cost(output: Output, database: Database, pipeline: Pipeline, review: Rev
 def _cost(database: Database, pipeline: Pipeline, review: Review) -> Cost:
     from scimport.connection import checked_endpoint  # noqa: PLC0415 - not needed for --help
     from scimport.plan.cost import cost  # noqa: PLC0415
-    from scimport.state.outbox import Limits, last_scope, used_calls  # noqa: PLC0415
+    from scimport.state.calls import last_scope, used_calls  # noqa: PLC0415
+    from scimport.state.outbox import Limits  # noqa: PLC0415
 
     endpoint = checked_endpoint(pipeline)
     with database.read() as connection:

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from scimport.state.schema import delivery, plan
 
+DAY = 86_400.0
+"""Seconds that a call counts against the day's."""
 
-def last_scope(connection: Connection, pipeline: str) -> str:
-    """What the last call of a pipeline shared the limits with: its tenant; empty before the first call."""
+
+def last_scope(connection: Connection, pipeline: str) -> str | None:
+    """The scope that the last call of a pipeline counted against: its tenant; None before the first one."""
     query = select(delivery.c.scope).join(plan, plan.c.id == delivery.c.plan_id)
     newest = query.where(plan.c.pipeline == pipeline).order_by(delivery.c.id.desc()).limit(1)
-    return connection.execute(newest).scalar() or ""
+    return connection.execute(newest).scalar()
+
+
+def used_calls(connection: Connection, scope: str, now: float) -> tuple[int, float | None]:
+    """Calls of the last 24 hours that count against a scope's budget, and when the first of them was sent."""
+    recent = (delivery.c.scope == scope, delivery.c.sent_at > now - DAY)
+    query = select(func.count(), func.min(delivery.c.sent_at)).where(*recent)
+    calls, first = connection.execute(query).one()
+    return int(calls), first
 
 
 def sent_since(connection: Connection, scope: str, since: float) -> list[float]:

@@ -33,13 +33,13 @@ from scimport.codes import Code
 from scimport.errors import BudgetError
 from scimport.model import ChangeKind, DeliveryCounts, Problem, Status
 from scimport.state import allocations, schema
+from scimport.state.calls import DAY, used_calls
 from scimport.state.database import Database
 from scimport.state.plans import Plans
 from scimport.state.queue import Queue
 from scimport.state.schema import awaited_manager, change, pace, person, person_user, plan, problem
 from scimport.state.vault import Values
 
-DAY = 86_400.0
 LOST_AFTER = 120.0
 """Seconds after which a request without an end is taken for lost with its process."""
 
@@ -295,21 +295,6 @@ class StateOutbox:
         order = (ChangeKind.LEAVER, ChangeKind.JOINER, ChangeKind.MOVER, ChangeKind.UNCHANGED)
         words = [_WORDS[kind].format(counts[kind]) for kind in order if kind in counts]
         return f"still staged, and sent in this order: {', '.join(words)}"
-
-
-def used_calls(connection: Connection, scope: str, now: float) -> tuple[int, float | None]:
-    """Calls of the last 24 hours that count against a scope's budget, and when the first of them was sent."""
-    recent = (schema.delivery.c.scope == scope, schema.delivery.c.sent_at > now - DAY)
-    query = select(func.count(), func.min(schema.delivery.c.sent_at)).where(*recent)
-    calls, first = connection.execute(query).one()
-    return int(calls), first
-
-
-def last_scope(connection: Connection, pipeline: str) -> str | None:
-    """The scope that the last delivery of a pipeline counted against; None before the first one."""
-    query = select(schema.delivery.c.scope).join(plan, plan.c.id == schema.delivery.c.plan_id)
-    query = query.where(plan.c.pipeline == pipeline).order_by(schema.delivery.c.id.desc()).limit(1)
-    return connection.execute(query).scalar()
 
 
 def _ensure_pace(database: Database, connection: Connection, scope: str) -> None:

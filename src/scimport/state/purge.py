@@ -16,8 +16,9 @@ from sqlalchemy import ColumnElement, Connection, Table, and_, delete, func, or_
 from scimport.codes import Code
 from scimport.errors import UsageError
 from scimport.model import Problem, Status
+from scimport.state.calls import DAY
 from scimport.state.database import Database
-from scimport.state.outbox import DAY, LOST_AFTER
+from scimport.state.outbox import LOST_AFTER
 from scimport.state.plans import Plans, PlanState
 from scimport.state.schema import (
     allocation,

@@ -230,7 +230,7 @@ def _wrong_columns(cases: LoadedCases, bench: Bench) -> Iterator[Problem]:
 def _wrong_attributes(cases: LoadedCases, bench: Bench) -> Iterator[Problem]:
     schema = bench.mapping.schema
     for index, case in enumerate(cases.config.tests):
-        for path, _ in _leaves(case.expect or {}, ()):
+        for path, _ in leaves(case.expect or {}, ()):
             if schema.attribute([key for key in path if isinstance(key, str)]) is None:
                 near = schema.suggest([key for key in path if isinstance(key, str)])
                 hint = f"Did you mean {near}?" if near else ""
@@ -239,14 +239,14 @@ def _wrong_attributes(cases: LoadedCases, bench: Bench) -> Iterator[Problem]:
                 yield cases.document.problem(Code.UNKNOWN_ATTRIBUTE, where, message, hint)
 
 
-def _leaves(value: object, path: KeyPath) -> Iterator[tuple[KeyPath, Any]]:
+def leaves(value: object, path: KeyPath) -> Iterator[tuple[KeyPath, Any]]:
     """Every value that is no object and no list, with its path as written."""
     if isinstance(value, dict):
         for key, item in value.items():
-            yield from _leaves(item, (*path, key))
+            yield from leaves(item, (*path, key))
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            yield from _leaves(item, (*path, index))
+            yield from leaves(item, (*path, index))
     else:
         yield path, value
 
