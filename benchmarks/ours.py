@@ -23,7 +23,7 @@ from scimport.inputs import compiled, opened
 from scimport.mappings.scim import json_schema
 from scimport.model import PlanCounts
 from scimport.plan import Input, Selection
-from scimport.plan.builder import SLICE
+from scimport.plan.examine import SLICE
 from scimport.plan.records import Mapper, Row, key_text
 from scimport.project.project import Project
 from scimport.stages import PipelineRun, streaming
