@@ -26,11 +26,12 @@ from scimport.plan import Input, Selection
 from scimport.plan.examine import SLICE
 from scimport.plan.records import Mapper, Row, key_text
 from scimport.project.project import Project
-from scimport.stages import PipelineRun, streaming
+from scimport.stages import PipelineRun
 from scimport.state import Database
 from scimport.state.outbox import Limits, StateOutbox
 from scimport.state.plans import PlanState
 from scimport.state.schema import change, plan
+from scimport.streaming import streaming
 
 PROJECT = Path(__file__).parent / "project"
 MAPPING = PROJECT / "mappings" / "people.yml"

@@ -290,6 +290,21 @@ class NotifyConfig(Config):
     )
 
 
+class EngineConfig(Config):
+    """Who reads, maps and compares the records of a large source."""
+
+    kind: Literal["processes", "dask"] = Field(
+        default="processes", description="Processes of this machine, or the workers of a Dask cluster."
+    )
+    workers: Annotated[Count, Field(ge=1, le=64)] | None = Field(
+        default=None, description="How many; left out: one for each processor, for a source that is worth it."
+    )
+    scheduler: Text | None = Field(
+        default=None,
+        description="Dask's scheduler: tcp://host:8786; left out: a cluster for the run.",
+    )
+
+
 class PipelineConfig(Config):
     """A pipeline: from which source, by which mapping, to which app, when."""
 
@@ -328,6 +343,10 @@ class PipelineConfig(Config):
     )
     notify: NotifyConfig | None = Field(
         default=None, description="Who is told when a run ends otherwise than well."
+    )
+    engine: EngineConfig = Field(
+        default_factory=EngineConfig,
+        description="Who reads, maps and compares the records of a large source.",
     )
     guards: GuardsConfig = Field(
         default_factory=GuardsConfig, description="What a plan may not do unless it is approved."
