@@ -22,6 +22,7 @@ import people
 from scimport import confirm, stages
 from scimport.apps.entries import LogEntry, LogPage, LogStatus
 from scimport.apps.outbox import Delivery, DeliveryResult
+from scimport.plan import Selection
 from scimport.project.project import Project
 from scimport.stages import PipelineRun
 from scimport.state import Database
@@ -53,8 +54,6 @@ class Endpoint:
         def now(database: Database, connection: Connection) -> float:
             return clock(database, connection) + self.ahead
 
-        Database.now = now  # type: ignore[method-assign]  # the injected clock
-        self._now = lambda: datetime.now(UTC).timestamp() + self.ahead
         stubs: dict[str, Callable[..., Any]] = {
             "connected": self._connected,
             "Limits": lambda scope, **_: Limits(scope, burst=10**9, daily_calls=10**9),
@@ -62,10 +61,17 @@ class Endpoint:
             "check_job": lambda *_, **__: (),
             "check_guards": lambda _: None,
         }
-        for name, stub in stubs.items():
-            setattr(stages, name, stub)
-        confirm.connected = self._connected
-        confirm.LogReader = lambda *_, **__: SimpleNamespace(pages=self._pages)  # type: ignore[assignment,misc]
+        replaced: list[tuple[object, dict[str, Callable[..., Any]]]] = [
+            (stages, stubs),
+            (confirm, {"connected": self._connected, "LogReader": self._reader}),
+            (Database, {"now": now}),
+        ]
+        for owner, these in replaced:
+            for name, stub in these.items():
+                setattr(owner, name, stub)
+
+    def _reader(self, *_: object, **__: object) -> Any:
+        return SimpleNamespace(pages=self._pages)
 
     @contextmanager
     def _connected(self, *_: object) -> Iterator[Any]:
@@ -80,7 +86,7 @@ class Endpoint:
 
     def _pages(self, since: float) -> Iterator[LogPage]:
         """The log says of one in fifty that something is wrong."""
-        now = self._now()
+        now = datetime.now(UTC).timestamp() + self.ahead
         assert since < now
         for start in range(0, len(self.log), LOG_PAGE):
             page = self.log[start : start + LOG_PAGE]
@@ -91,7 +97,11 @@ def _entry(external_id: str, at: float) -> LogEntry:
     ids = {"change_id": f"{external_id}-{at:.0f}", "cycle_id": f"{at:.0f}"}
     if int(external_id[1:]) // BUCKETS % 50:
         return LogEntry(external_id, LogStatus.SUCCESS, "update", at, **ids)
-    words = {"code": "InvalidValue", "reason": "the manager's mailbox is full", "recommended_action": "mend it"}
+    words = {
+        "code": "InvalidValue",
+        "reason": "the manager's mailbox is full",
+        "recommended_action": "mend it",
+    }
     return LogEntry(external_id, LogStatus.FAILURE, "update", at, **words, **ids)
 
 
@@ -127,7 +137,7 @@ class Life:
                 self._write_bucket(bucket)
             os.environ["SCIMPORT_BENCHMARK_FILE"] = str(path)
             self.endpoint.ahead += DAY
-            with PipelineRun(Project(self._changes), NAME, stages.Selection()) as run:
+            with PipelineRun(Project(self._changes), NAME, Selection()) as run:
                 while run.extract():
                     pass
                 counts = run.plan()

@@ -22,6 +22,7 @@ from scimport.model import Problem, Status
 from scimport.project import Pipeline, Project
 from scimport.state import Database, runs
 from scimport.state.outcomes import Delivered, Outcome, OutcomeCounts, Outcomes, Story
+from scimport.state.people import People
 from scimport.state.turns import take_turn
 
 LAG = 300.0
@@ -193,7 +194,7 @@ class Confirming:
         with self._database.read() as connection:
             oldest = self._outcomes.oldest_waiting(connection)
             newest = self._outcomes.newest_logged(connection)
-            known = self._outcomes.counts(connection)
+            unconfirmed = self._outcomes.has(connection, Status.UNCONFIRMED)
         times = [oldest[0]] if oldest else []
         if newest is not None:
             times.append(newest)
@@ -201,7 +202,7 @@ class Confirming:
                 times = [max(times)]
         if times:
             return max(min(times) - _OVERLAP, now - _RETENTION)
-        return now - _RETENTION if known.unconfirmed else None
+        return now - _RETENTION if unconfirmed else None
 
     def _keep(self, page: LogPage) -> None:
         """Join one page to the people, in one transaction."""
@@ -220,13 +221,11 @@ class Confirming:
             self._outcomes.keep(connection, outcomes, now)
 
     def _give_up(self, accepted_before: float) -> None:
-        after, more = 0, True
+        more = True
         while more:
             with self._database.write() as connection:
                 now = self._database.now(connection)
-                page = self._outcomes.give_up(connection, accepted_before, now, after)
-            more = bool(page)
-            after = page[-1].person_id if page else after
+                more = bool(self._outcomes.give_up(connection, accepted_before, now))
 
     def _now(self) -> float:
         with self._database.read() as connection:
@@ -314,8 +313,4 @@ def _chosen(project: Project, database: Database, name: str) -> tuple[Pipeline, 
 def delivered_pipelines(project: Project, database: Database) -> Sequence[str]:
     """The pipelines of the project that have delivered anybody."""
     with database.read() as connection:
-        return [
-            name
-            for name in project.pipeline_names
-            if Outcomes(database, name).counts(connection) != OutcomeCounts()
-        ]
+        return [name for name in project.pipeline_names if People(database, name).any(connection)]
