@@ -67,8 +67,8 @@ def test_a_job_in_quarantine_gets_nothing_even_if_somebody_means_it(
     assert problem.code is Code.JOB_QUARANTINED
     assert problem.message == (
         "the app is in quarantine (EncounteredQuarantineException): it could not work with its target, or its"
-        " settings are not complete; InvalidCredentials: The agent does not answer.; it tries again by"
-        " itself at 2026-10-05T15:10:00Z"
+        " settings are not complete; InvalidCredentials: The agent does not answer; it tries again by"
+        " itself at 2026-10-05 15:10 UTC"
     )
     assert site.calls() == []
 

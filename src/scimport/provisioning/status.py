@@ -74,8 +74,12 @@ def job_problem(job: Job, name: str) -> Problem | None:
 def _quarantined(job: Job, name: str) -> Problem:
     why, way = explained(job, name)
     reason = f" ({job.quarantine})" if job.quarantine else ""
-    error = ": ".join(filter(None, (job.error, job.words)))
-    again = f"; it tries again by itself at {job.next_attempt}" if job.next_attempt else ""
+    error = ": ".join(filter(None, (job.error, job.words.rstrip("."))))
+    again = (
+        f"; it tries again by itself at {job.next_attempt[:16].replace('T', ' ')} UTC"
+        if job.next_attempt
+        else ""
+    )
     message = f"the app is in quarantine{reason}: {why}{error and f'; {error}'}{again}"
     hint = (
         f"Uploads wait, and are not processed. The way out: {way}. See scimport app status {name}, or the"
