@@ -10,16 +10,20 @@ import dataclasses
 import itertools
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
+from scimport.apps.app import App
 from scimport.apps.entries import LogEntry, LogPage, LogStatus
+from scimport.apps.job import read_job
 from scimport.apps.logs import TURN, LogReader
 from scimport.apps.words import mask_values
 from scimport.codes import Code
 from scimport.connection import connected
-from scimport.errors import UsageError
+from scimport.errors import ScimportError, UsageError
 from scimport.model import Problem, Status
 from scimport.project import Pipeline, Project
+from scimport.provisioning.status import job_problem
 from scimport.state import Database, runs
 from scimport.state.outcomes import Delivered, Outcome, OutcomeCounts, Outcomes, Story
 from scimport.state.people import People
@@ -74,6 +78,7 @@ class Confirmation:
         odd: Entries among them that could not be understood.
         rejected: The first people whom the endpoint did not provision, by key.
         unconfirmed: The first people of whom its log says nothing, by key.
+        obstacle: Why the log says nothing of those who wait, where the app's job is stopped or in quarantine.
     """
 
     pipeline: str
@@ -83,6 +88,7 @@ class Confirmation:
     odd: int
     rejected: tuple[Story, ...]
     unconfirmed: tuple[Story, ...]
+    obstacle: Problem | None = None
 
 
 class Confirming:
@@ -105,6 +111,7 @@ class Confirming:
         self._outcomes = Outcomes(database, self.pipeline.name)
         self._chosen = Outcomes(database, self.pipeline.name, plan_id)
         self._entries = self._odd = 0
+        self.obstacle: Problem | None = None
 
     def counts(self) -> OutcomeCounts:
         """What is known now, without asking."""
@@ -138,6 +145,9 @@ class Confirming:
             for page in itertools.islice(log.pages(since), pages):
                 self._keep(page)
                 more = page.next_link
+            counts = self.counts()
+            waits = counts.waiting or counts.unconfirmed
+            self.obstacle = _obstacle(app, self.pipeline.name) if waits else None
         if not more:
             self._give_up(too_late)
 
@@ -175,6 +185,7 @@ class Confirming:
                 odd=self._odd,
                 rejected=tuple(self._chosen.listed(connection, Status.REJECTED, LISTED)),
                 unconfirmed=tuple(self._chosen.listed(connection, Status.UNCONFIRMED, LISTED)),
+                obstacle=self.obstacle,
             )
 
     def _age(self) -> float | None:
@@ -230,6 +241,16 @@ class Confirming:
     def _now(self) -> float:
         with self._database.read() as connection:
             return self._database.now(connection)
+
+
+def _obstacle(app: App, name: str) -> Problem | None:
+    """Why the app takes up nothing of what waits for it, as far as it may be seen."""
+    if not app.endpoint.job:
+        return None
+    with suppress(ScimportError):
+        job = read_job(app).job
+        return job_problem(job, name) if job else None
+    return None
 
 
 def longer(pause: float) -> float:

@@ -276,7 +276,7 @@ class PipelineRun:
     def _check_job(self, app: App) -> None:
         with self._database.read() as connection:
             now = self._database.now(connection)
-        notes = check_job(app, now=now, queue_anyway=self._queue_anyway)
+        notes = check_job(app, self.pipeline.name, now=now, queue_anyway=self._queue_anyway)
         self._note(notes=tuple(dict.fromkeys((*self.summary.notes, *notes))))
 
     def _drain(self, outbox: StateOutbox, app: App, total: int) -> None:
