@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Engine, create_engine, insert, select
@@ -14,6 +15,15 @@ from scimport.state import Database
 from scimport.state.outcomes import OutcomeCounts, Outcomes
 from scimport.state.people import People
 from scimport.state.schema import outcome, person_user
+
+
+@pytest.fixture(params=["sqlite", "postgresql", "mariadb"])
+def new_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A database without tables."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/state.db"
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url
 
 
 def _made_before(url: str, revision: str) -> Engine:
@@ -33,8 +43,8 @@ def _people(count: int) -> list[dict[str, Any]]:
     return [same | {"id": n, "key": f"K{n}", "external_id": f"x{n}"} for n in range(1, count + 1)]
 
 
-def test_people_of_before_wait_or_have_the_outcome_of_their_last_delivery(state_url: str) -> None:
-    engine = _made_before(state_url, "0007")
+def test_people_of_before_wait_or_have_the_outcome_of_their_last_delivery(new_url: str) -> None:
+    engine = _made_before(new_url, "0007")
     old = MetaData()
     old.reflect(engine)
     words = dict.fromkeys(("code", "reason", "recommended_action", "change_id", "cycle_id"), "words")
@@ -49,7 +59,7 @@ def test_people_of_before_wait_or_have_the_outcome_of_their_last_delivery(state_
         found = [known | {"person_id": a, "delivery_id": b, "logged_at": c} for a, b, c in rows]
         connection.execute(insert(old.tables["outcome"]), found)
     engine.dispose()
-    database = Database(state_url)
+    database = Database(new_url)
     with database.read() as connection:
         staff = Outcomes(database, "staff")
         assert staff.counts(connection) == OutcomeCounts(rejected=1, waiting=2)
