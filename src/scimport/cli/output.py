@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -14,6 +14,10 @@ from rich.table import Table
 
 from scimport.model import Problem, RunSummary, Severity
 
+if TYPE_CHECKING:
+    from scimport.findings import Finding
+
+_SIGNS = {"found": "green", "missing": "red", "different": "yellow", "unknown": "yellow"}
 _COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "blue"}
 
 
@@ -52,6 +56,17 @@ class Output:
             if problem.hint:
                 self.console.print(f"  {escape(problem.hint)}", style="dim")
 
+    def findings(self, findings: Iterable[Finding]) -> list[Finding]:
+        """Print what a doctor finds, as it finds it, with what to do; gives the findings back."""
+        listed = []
+        for one in findings:
+            listed.append(one)
+            self.console.print(f"[{_SIGNS[one.result]}]{one.result:<10}[/]", end="")
+            self.say(f"{one.check}: {one.found}" if one.found else one.check)
+            if one.hint:
+                self.say(f"{'':10}{one.hint}", style="dim")
+        return listed
+
     def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         """Print a table; numbers to the right."""
         table = Table(title=title or None, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
@@ -86,7 +101,7 @@ class Output:
             (plan.unresolved_managers, people, "whose manager is not known"),
             (delivery.rejected, people, "rejected by the endpoint"),
             (delivery.remaining, people, "still to be sent"),
-            (delivery.throttled, ("call",), "throttled"),
+            (delivery.throttled, ("call",), "throttled (429, the endpoint's limits) and sent again"),
         )
         if also := ", ".join(f"{plural(count, *noun)} {what}" for count, noun, what in seldom if count):
             self.say(f"Also: {also}.")
