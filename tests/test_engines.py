@@ -3,7 +3,6 @@ from __future__ import annotations
 import os
 import random
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,8 @@ from scimport.stages import PipelineRun
 from scimport.state import Database
 from scimport.state.outbox import Limits, StateOutbox
 from scimport.state.schema import change, person, problem
+from scimport.worker import Work
+from scimport.workers import Workers
 
 SOURCE = """
 kind: csv
@@ -113,10 +114,10 @@ def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def plants(tmp_path: Path) -> Iterator[tuple[Plant, Plant]]:
+def plants(tmp_path: Path) -> tuple[Plant, Plant]:
     one, two = Plant(tmp_path / "one"), Plant(tmp_path / "two")
     two.engine("2")
-    yield one, two
+    return one, two
 
 
 def _rows(seed: int) -> list[str]:
@@ -233,13 +234,12 @@ def test_a_large_source_has_all_processors(
     (plant.root / "pipelines" / "people.yml").write_text(text)
     plant.people(_rows(7))
     asked: list[int] = []
-    real = engines.Workers
 
-    def workers(work: Any, number: int) -> engines.Workers:
+    def counted(work: Work, number: int) -> Workers:
         asked.append(number)
-        return real(work, number)
+        return Workers(work, number)
 
-    monkeypatch.setattr(engines, "Workers", workers)
+    monkeypatch.setattr(engines, "Workers", counted)
     monkeypatch.setattr(engines, "cores", lambda: 2)
     plant.plan()
     assert asked == []

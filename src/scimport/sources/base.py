@@ -94,7 +94,7 @@ class Source(Protocol):
         Raises:
             SourceError: There are fewer than ``min_rows``.
         """
-        return
+        del found
 
     def place(self, position: int) -> Place:
         """Say where a row is that a batch had at ``position``; position 0 is the source as a whole."""
