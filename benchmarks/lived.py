@@ -10,16 +10,17 @@ import csv
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
+from types import SimpleNamespace, TracebackType
+from typing import Any, Self
+from unittest.mock import patch
 
 from sqlalchemy import Connection
 
 import people
-from scimport import confirm, stages
+from scimport import confirm
 from scimport.apps.entries import LogEntry, LogPage, LogStatus
 from scimport.apps.outbox import Delivery, DeliveryResult
 from scimport.plan import Selection
@@ -38,7 +39,7 @@ MEASURED = 37
 
 
 class Endpoint:
-    """Stands in the place of the endpoint and its clock.
+    """Stands in the place of the endpoint and its clock, for the time of its context.
 
     Attributes:
         size: People in a request.
@@ -49,26 +50,33 @@ class Endpoint:
     def __init__(self) -> None:
         self.size, self.ahead = 50, 0.0
         self.log: Sequence[str] = ()
+        self._exits = ExitStack()
+
+    def __enter__(self) -> Self:
         clock = Database.now
 
         def now(database: Database, connection: Connection) -> float:
             return clock(database, connection) + self.ahead
 
-        stubs: dict[str, Callable[..., Any]] = {
+        stages: dict[str, Callable[..., Any]] = {
             "connected": self._connected,
             "Limits": lambda scope, **_: Limits(scope, burst=10**9, daily_calls=10**9),
             "deliver": self._deliver,
             "check_job": lambda *_, **__: (),
             "check_guards": lambda _: None,
         }
-        replaced: list[tuple[object, dict[str, Callable[..., Any]]]] = [
-            (stages, stubs),
-            (confirm, {"connected": self._connected, "LogReader": self._reader}),
-            (Database, {"now": now}),
-        ]
-        for owner, these in replaced:
-            for name, stub in these.items():
-                setattr(owner, name, stub)
+        looks: dict[str, Callable[..., Any]] = {"connected": self._connected, "LogReader": self._reader}
+        for module, stubs in (("stages", stages), ("confirm", looks)):
+            for name, stub in stubs.items():
+                self._exits.enter_context(patch(f"scimport.{module}.{name}", stub))
+        self._exits.enter_context(patch.object(Database, "now", now))
+        self._exits.enter_context(patch.dict(os.environ))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._exits.close()
 
     def _reader(self, *_: object, **__: object) -> Any:
         return SimpleNamespace(pages=self._pages)
@@ -109,19 +117,19 @@ class Life:
     """The days of some people.
 
     Args:
+        endpoint: What they are sent to.
         count: How many there are.
         folder: Where the project and its files are made.
         url: The state, which knows nobody.
     """
 
-    def __init__(self, count: int, folder: Path, url: str) -> None:
-        self.count, self._folder = count, folder
-        self.endpoint = Endpoint()
+    def __init__(self, endpoint: Endpoint, count: int, folder: Path, url: str) -> None:
+        self.endpoint, self.count, self._folder = endpoint, count, folder
         os.environ["SCIMPORT_STATE_URL"] = url
         self.project = self._project("full")
         self._changes = self._project("changes")
         self._buckets: dict[int, tuple[list[str], list[str]]] = {}
-        self._days = 0
+        self.days = 0
 
     def read(self, *, changed: bool = False) -> None:
         """Have the source hold everybody, or everybody with one in a hundred changed."""
@@ -130,10 +138,10 @@ class Life:
     def live(self, days: int) -> None:
         """Let days go by: on each the changes of one in a hundred are sent, and confirmed."""
         for _ in range(days):
-            number = self._days // 2 % (BUCKETS - 1)
+            number = self.days // 2 % (BUCKETS - 1)
             bucket = number + (number >= MEASURED)
-            path = self._folder / f"bucket-{bucket}-{self._days % 2}.csv"
-            if self._days % 2 == 0:
+            path = self._folder / f"bucket-{bucket}-{self.days % 2}.csv"
+            if self.days % 2 == 0:
                 self._write_bucket(bucket)
             os.environ["SCIMPORT_BENCHMARK_FILE"] = str(path)
             self.endpoint.ahead += DAY
@@ -144,7 +152,7 @@ class Life:
                 assert counts.movers == counts.read == self._in_bucket(bucket), counts
                 run.deliver()
             self.confirm(self.external_ids(bucket))
-            self._days += 1
+            self.days += 1
 
     def confirm(self, external_ids: Sequence[str]) -> None:
         """Look at a log that has these people."""

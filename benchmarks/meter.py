@@ -11,9 +11,10 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 from sqlalchemy import Engine, create_engine, event, text
 
@@ -46,7 +47,7 @@ class Cost:
 
 @dataclass
 class Meter:
-    """Measures what is done within ``measured``.
+    """Measures what is done within ``measured``, while its context lasts.
 
     Args:
         url: The state that is measured.
@@ -58,8 +59,19 @@ class Meter:
     _steps: int = 0
     _backends: set[int] = field(default_factory=set)
 
-    def __post_init__(self) -> None:
+    def __enter__(self) -> Self:
         event.listen(Engine, "connect", self._connected)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        event.remove(Engine, "connect", self._connected)
+
+    def taken(self) -> dict[str, dict[str, float]]:
+        """Give the costs that were measured so far, and begin anew."""
+        costs, self.costs = self.costs, {}
+        return {name: asdict(cost) for name, cost in costs.items()}
 
     @contextmanager
     def measured(self, name: str) -> Iterator[None]:

@@ -12,20 +12,20 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import itertools
 import json
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import create_engine, make_url, text
 
 import people
-from lived import BUCKETS, DAY, MEASURED, NAME, Life
+from lived import BUCKETS, DAY, MEASURED, NAME, Endpoint, Life
 from meter import Meter
 from scimport.forget import purge_old
 from scimport.plan import Selection
@@ -44,18 +44,19 @@ KEEP = Ages(plans=30 * DAY, runs=5 * DAY, outcomes=5 * DAY)
 
 def measure(count: int, url: str, days: list[int], folder: Path) -> dict[str, Any]:
     """Live with so many people; returns the costs by stage of history and operation."""
-    life = Life(count, folder, url)
-    first = Meter(url)
-    _first_load(life, first)
-    found = {"first": _costs(first), "0": _costs(_operations(life, url))}
-    lived = 0
-    for more in days:
-        history = Meter(url)
-        with history.measured("days"):
-            life.live(more)
-        lived += more
-        found[str(lived)] = _costs(history) | _costs(_operations(life, url))
-    found["purge"] = _costs(_purge(life, url))
+    with Meter(url) as meter, Endpoint() as endpoint:
+        life = Life(endpoint, count, folder, url)
+        _first_load(life, meter)
+        found = {"first": meter.taken()}
+        _operations(life, meter)
+        found["0"] = meter.taken()
+        for lived in itertools.accumulate(days):
+            with meter.measured("days"):
+                life.live(lived - life.days)
+            _operations(life, meter)
+            found[str(lived)] = meter.taken()
+        _purge(life, meter)
+        found["purge"] = meter.taken()
     return found
 
 
@@ -76,9 +77,8 @@ def _first_load(life: Life, meter: Meter) -> None:
         life.confirm(life.external_ids())
 
 
-def _operations(life: Life, url: str) -> Meter:
+def _operations(life: Life, meter: Meter) -> None:
     """Measure each operation once; afterwards the people are as they were."""
-    meter = Meter(url)
     life.endpoint.ahead += DAY
     life.read(changed=True)
     with meter.measured("all of a plan with 1 % changes"):
@@ -92,16 +92,14 @@ def _operations(life: Life, url: str) -> Meter:
             assert counts.movers == life.count // BUCKETS, counts
     _readings(life, meter)
     _sendings(life, meter)
-    return meter
 
 
 def _readings(life: Life, meter: Meter) -> None:
     project, database = Project(life.project), Database(Project(life.project).state_url)
-    key = f"E{BUCKETS + 1:07}"
     with meter.measured("trace, of 10 people"):
         for number in range(10):
-            (story,) = trace(project, database, f"E{BUCKETS * number + 1:07}")
-            assert story.known is not None, key
+            (story,) = trace(project, database, f"E{number + 1:07}")
+            assert story.known is not None
     with meter.measured("status"):
         runs.last(database, NAME)
         with database.read() as connection:
@@ -143,8 +141,7 @@ def _sendings(life: Life, meter: Meter) -> None:
                 assert run.plan().to_send == len(keys)
 
 
-def _purge(life: Life, url: str) -> Meter:
-    meter = Meter(url)
+def _purge(life: Life, meter: Meter) -> None:
     project = Project(life.project)
     database = Database(project.state_url)
     with meter.measured("purge: count"):
@@ -157,17 +154,12 @@ def _purge(life: Life, url: str) -> Meter:
     with meter.measured("vacuum"):
         database.compact()
     database.close()
-    return meter
 
 
 @contextmanager
 def _measured(meter: Meter, name: str, *, wanted: bool) -> Iterator[None]:
     with meter.measured(name) if wanted else contextlib.nullcontext():
         yield
-
-
-def _costs(meter: Meter) -> dict[str, dict[str, float]]:
-    return {name: asdict(cost) for name, cost in meter.costs.items()}
 
 
 @contextmanager

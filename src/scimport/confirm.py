@@ -292,7 +292,7 @@ def outcome_of(person: Delivered, entry: LogEntry, body: bytes | None = None) ->
     Words of the endpoint that may quote a user who is not known are not kept.
     """
     users = () if body is None else (body,)
-    if body is None:
+    if body is None and (entry.reason or entry.recommended_action):
         entry = dataclasses.replace(entry, reason=_unsaid(entry.reason), recommended_action="")
     return Outcome(
         person=person,
