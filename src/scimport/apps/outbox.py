@@ -90,6 +90,7 @@ class Outbox(Protocol):
         result: DeliveryResult,
         request_id: str = "",
         retry_after: float | None = None,
+        at_once: bool = True,
     ) -> None:
         """Write down what came of a request; ``ACCEPTED`` acknowledges its people.
 
@@ -99,7 +100,13 @@ class Outbox(Protocol):
             result: What it came to.
             request_id: The server's ``request-id`` header, to quote to support.
             retry_after: Seconds that the server asked to wait; None when it did not.
+            at_once: Whether it is written down when this returns; else that may wait for the next request
+                that begins, or for ``flush``.
         """
+        ...
+
+    def flush(self) -> None:
+        """Write down what may have waited for that."""
         ...
 
     def reject(self, operation: Operation, *, message: str) -> None:
