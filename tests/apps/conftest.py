@@ -220,6 +220,11 @@ class MemoryOutbox:
     def flush(self) -> None:
         self.unwritten = 0
 
+    def withdraw(self, delivery: Delivery) -> None:
+        with self._lock:
+            assert self.begun.pop(delivery.id) is delivery
+            self._budget += 1
+
     def reject(self, operation: Operation, *, message: str) -> None:
         with self._lock:
             self.rejected[self._settle(operation)] = message

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
@@ -151,20 +152,26 @@ def test_the_pace_counts_a_call_until_the_window_after_its_end(database: Databas
         outbox.finish(sent, http_status=202, result=DeliveryResult.ACCEPTED)
     with database.write() as connection:
         connection.execute(update(delivery).values(ended_at=database.now(connection) - 4.0))
-    waits = outbox.begin(outbox.claim(1))
-    assert isinstance(waits, Wait)
-    assert waits.seconds == pytest.approx(1, abs=0.2)
+    early = outbox.begin(outbox.claim(1))
+    assert isinstance(early, Delivery)
+    assert early.due - time.monotonic() == pytest.approx(1, abs=0.2)
+    outbox.withdraw(early)
+    assert outbox.tally().calls == 3
     with database.write() as connection:
         connection.execute(update(delivery).values(ended_at=database.now(connection) - 5.1))
     assert isinstance(outbox.begin(outbox.claim(1)), Delivery)
 
 
 def test_the_pace_is_shared_by_all_outboxes_of_a_scope(database: Database) -> None:
-    one = StateOutbox(database, "employees", _planned(database, ["a"]), Limits("t", burst=1))
+    one = StateOutbox(database, "employees", _planned(database, [*"ab"]), Limits("t", burst=1))
     two = StateOutbox(database, "contractors", _planned(database, ["a"]), Limits("t", burst=1))
     other = StateOutbox(database, "other", _planned(database, ["a"]), Limits("u", burst=1))
-    _send(one)
-    assert isinstance(two.begin(two.claim()), Wait)
+    sent = _send(one, size=1)
+    assert sent.due == 0.0
+    later = two.begin(two.claim())
+    assert isinstance(later, Delivery)
+    assert later.due - time.monotonic() == pytest.approx(5, abs=1)
+    assert isinstance(one.begin(one.claim()), Wait)
     assert isinstance(other.begin(other.claim()), Delivery)
 
 

@@ -10,8 +10,9 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import itemgetter
+from time import monotonic
 
-from sqlalchemy import Connection, bindparam, func, insert, literal, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, literal, select, update
 
 from scimport.apps.outbox import Delivery, DeliveryResult, Operation, Wait
 from scimport.codes import Code
@@ -29,6 +30,7 @@ from scimport.state.together import Together
 LOST_AFTER = 120.0
 """Seconds after which a request without an end is taken for lost with its process."""
 
+_TICK = 0.001  # SQLite's clock tells milliseconds.
 _AT_ONCE = Wait(0.0)
 _BEGUN = insert(schema.delivery)
 _ENDED = (
@@ -78,13 +80,14 @@ class _Begin:
 
 @dataclass(slots=True)
 class _End:
-    """How a request ended."""
+    """How a request ended; ``at`` is when it did, by this process's own clock."""
 
     delivery: Delivery
     result: DeliveryResult
     http_status: int | None
     request_id: str
     retry_after: float | None
+    at: float
 
 
 class StateOutbox:
@@ -92,7 +95,8 @@ class StateOutbox:
 
     A call takes part in the pace from before it is sent until ``window`` seconds after its answer: the
     endpoint counts it at some moment between the two, so no window of the endpoint's own ever holds more
-    than ``burst`` calls, whatever the latency and however many processes share the scope.
+    than ``burst`` calls, whatever the latency and however many processes share the scope. A call whose room
+    is that of one that has ended already is written down before its time, so that it is sent in time.
 
     Requests of several threads that begin and end at the same time are written down in one transaction.
 
@@ -147,6 +151,11 @@ class StateOutbox:
             raise begin.refusal
         return begin.slot
 
+    def withdraw(self, delivery: Delivery) -> None:
+        """A request that was written down is not sent after all."""
+        with self._database.write() as connection:
+            connection.execute(delete(schema.delivery).where(schema.delivery.c.id == delivery.id))
+
     def finish(
         self,
         delivery: Delivery,
@@ -161,7 +170,7 @@ class StateOutbox:
 
         When the endpoint throttles and says for how long, everybody who shares the scope waits.
         """
-        end = _End(delivery, result, http_status, request_id[:255], retry_after)
+        end = _End(delivery, result, http_status, request_id[:255], retry_after, monotonic())
         self._journal.do(end) if at_once else self._journal.later(end)
         if result is DeliveryResult.ACCEPTED:
             self._settle(delivery.operations)
@@ -214,11 +223,14 @@ class StateOutbox:
             self._begin(connection, begun)
 
     def _end(self, connection: Connection, jobs: Sequence[_End]) -> None:
+        # In this order: what lies between the two makes an end later, never earlier.
+        here = monotonic()
         now = self._database.now(connection)
         rows = [
             {
                 "of": job.delivery.id,
-                "ended": now,
+                # When it ended and not when that is written: the pace counts from there.
+                "ended": now - (here - job.at),
                 "came_to": job.result.value,
                 "status": job.http_status,
                 "theirs": job.request_id,
@@ -237,31 +249,34 @@ class StateOutbox:
         # Whoever shares the scope waits here, so that the time is asked for behind it.
         not_before = float(connection.execute(_NOT_BEFORE, {"scope": self._limits.scope}).scalar_one())
         now = self._database.now(connection)
-        seconds = 0.0
+        here = monotonic()
         for job in jobs:
-            seconds = seconds or max(not_before - now, self._wait(connection, now))
-            if seconds > 0:
-                job.slot = Wait(seconds)
+            early = self._early(connection, now)
+            if not_before > now or early is None:
+                job.slot = Wait(max(not_before - now, self._limits.window if early is None else early))
                 continue
             try:
                 self._check_budget(connection, now)
             except BudgetError as error:
                 job.refusal = error
             else:
-                job.slot = self._insert(connection, job.operations, now)
+                due = here + early if early else 0.0
+                job.slot = self._insert(connection, job.operations, now + early, due)
 
-    def _insert(self, connection: Connection, operations: tuple[Operation, ...], now: float) -> Delivery:
+    def _insert(
+        self, connection: Connection, operations: tuple[Operation, ...], at: float, due: float
+    ) -> Delivery:
         request_id = str(uuid.uuid4())
         row = {
             "plan_id": self._plan_id,
             "scope": self._limits.scope,
             "client_request_id": request_id,
             "operations": len(operations),
-            "sent_at": now,
+            "sent_at": at,
             "request_id": "",
         }
         (number,) = connection.execute(_BEGUN, row).inserted_primary_key or (0,)
-        return Delivery(number, request_id, operations)
+        return Delivery(number, request_id, operations, due)
 
     def tally(self) -> DeliveryCounts:
         """What has become of the plan so far: people by status, and calls."""
@@ -293,20 +308,24 @@ class StateOutbox:
             self._waiting.extend((page.wave, one) for one in page.operations)
         return page is not None
 
-    def _wait(self, connection: Connection, now: float) -> float:
-        limits = self._limits
+    def _early(self, connection: Connection, now: float) -> float | None:
+        """Seconds until the pace has room for one more call; None where that is up to calls in flight."""
+        limits, sent = self._limits, schema.delivery.c
         if not limits.burst:
             return 0.0
-        # A request in flight has no end yet; it counts as if it ended now.
-        end = func.coalesce(schema.delivery.c.ended_at, literal(now))
-        query = select(end).where(
-            schema.delivery.c.scope == limits.scope,
+        # A request in flight has no end yet, and will end after now.
+        end = func.coalesce(sent.ended_at, literal(now))
+        query = select(sent.ended_at).where(
+            sent.scope == limits.scope,
             # Nobody waits longer than LOST_AFTER for an answer: what was sent earlier has left the window.
-            schema.delivery.c.sent_at > now - limits.window - LOST_AFTER,
+            sent.sent_at > now - limits.window - LOST_AFTER,
             end > now - limits.window,
         )
-        nth = connection.execute(query.order_by(end.desc()).offset(limits.burst - 1).limit(1)).scalar()
-        return 0.0 if nth is None else max(float(nth) + limits.window - now, 0.001)
+        newest = query.order_by(end.desc(), sent.ended_at.is_not(None)).offset(limits.burst - 1).limit(1)
+        nth = connection.execute(newest).first()
+        if nth is None:
+            return 0.0
+        return None if nth[0] is None else max(float(nth[0]) + limits.window + _TICK - now, 0.0)
 
     def _check_budget(self, connection: Connection, now: float) -> None:
         limits = self._limits
