@@ -18,6 +18,7 @@ from scimport.apps.outbox import Delivery, DeliveryResult, Operation, Wait
 from scimport.codes import Code
 from scimport.errors import BudgetError
 from scimport.model import ChangeKind, DeliveryCounts, Problem, Status
+from scimport.project.config import AppConfig
 from scimport.state import schema
 from scimport.state.acknowledgement import Acknowledgement
 from scimport.state.calls import DAY, used_calls
@@ -67,6 +68,18 @@ class Limits:
     burst: int = 40
     window: float = 5.0
     daily_calls: int = 2000
+
+
+def limits_of(app: AppConfig, scope: str) -> Limits:
+    """The limits that an app's calls are kept to.
+
+    Args:
+        app: The app as the pipeline has it.
+        scope: What shares them: the tenant of its endpoint.
+    """
+    if app.limits == "none":
+        return Limits(scope, burst=0, daily_calls=0)
+    return Limits(scope, daily_calls=app.daily_calls)
 
 
 @dataclass(slots=True)
