@@ -26,6 +26,7 @@ from scimport.project import Pipeline, Project
 from scimport.provisioning.status import job_problem
 from scimport.state import Database, runs
 from scimport.state.outcomes import Delivered, Outcome, OutcomeCounts, Outcomes, Story
+from scimport.state.people import People
 from scimport.state.turns import take_turn
 
 LAG = 300.0
@@ -204,7 +205,7 @@ class Confirming:
         with self._database.read() as connection:
             oldest = self._outcomes.oldest_waiting(connection)
             newest = self._outcomes.newest_logged(connection)
-            known = self._outcomes.counts(connection)
+            unconfirmed = self._outcomes.has(connection, Status.UNCONFIRMED)
         times = [oldest[0]] if oldest else []
         if newest is not None:
             times.append(newest)
@@ -212,7 +213,7 @@ class Confirming:
                 times = [max(times)]
         if times:
             return max(min(times) - _OVERLAP, now - _RETENTION)
-        return now - _RETENTION if known.unconfirmed else None
+        return now - _RETENTION if unconfirmed else None
 
     def _keep(self, page: LogPage) -> None:
         """Join one page to the people, in one transaction."""
@@ -231,13 +232,11 @@ class Confirming:
             self._outcomes.keep(connection, outcomes, now)
 
     def _give_up(self, accepted_before: float) -> None:
-        after, more = 0, True
+        more = True
         while more:
             with self._database.write() as connection:
                 now = self._database.now(connection)
-                page = self._outcomes.give_up(connection, accepted_before, now, after)
-            more = bool(page)
-            after = page[-1].person_id if page else after
+                more = bool(self._outcomes.give_up(connection, accepted_before, now))
 
     def _now(self) -> float:
         with self._database.read() as connection:
@@ -293,7 +292,7 @@ def outcome_of(person: Delivered, entry: LogEntry, body: bytes | None = None) ->
     Words of the endpoint that may quote a user who is not known are not kept.
     """
     users = () if body is None else (body,)
-    if body is None:
+    if body is None and (entry.reason or entry.recommended_action):
         entry = dataclasses.replace(entry, reason=_unsaid(entry.reason), recommended_action="")
     return Outcome(
         person=person,
@@ -335,8 +334,4 @@ def _chosen(project: Project, database: Database, name: str) -> tuple[Pipeline, 
 def delivered_pipelines(project: Project, database: Database) -> Sequence[str]:
     """The pipelines of the project that have delivered anybody."""
     with database.read() as connection:
-        return [
-            name
-            for name in project.pipeline_names
-            if Outcomes(database, name).counts(connection) != OutcomeCounts()
-        ]
+        return [name for name in project.pipeline_names if People(database, name).any(connection)]

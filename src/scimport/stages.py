@@ -283,7 +283,7 @@ class PipelineRun:
         if not total:
             return
         with self._database.read() as connection:
-            proven = People(self._database, self.pipeline.name).count(connection)[0] > 0
+            proven = People(self._database, self.pipeline.name).any(connection)
 
         def tell(counts: DeliveryCounts) -> None:
             self._on_progress(Progress("deliver", counts.accepted + counts.rejected, total))

@@ -29,7 +29,7 @@ from sqlalchemy.dialects import mysql, postgresql, sqlite
 
 from scimport.apps.outbox import Delivery
 from scimport.model import Status
-from scimport.state import allocations
+from scimport.state import allocations, outcomes
 from scimport.state.database import Database
 from scimport.state.schema import allocation, awaited_manager, change, person, person_user
 from scimport.state.vault import Values
@@ -118,8 +118,8 @@ _LAST_PERSON = select(func.coalesce(func.max(person.c.id), 0))
 def _statements(dialect: str) -> tuple[UpdateBase, ...]:
     """Accepted changes become people as last acknowledged: those known before, new ones, the users of both.
 
-    Then it is noted who was accepted before the manager whom the record names: the endpoint leaves that
-    empty.
+    Then they wait for what becomes of them, and it is noted who was accepted before the manager whom the
+    record names: the endpoint leaves that empty.
     People are not upserted: PostgreSQL would use up an id for each conflict, and ids are kept dense.
     Parameters: ``ids`` of changes, ``of`` (pipeline), ``at`` (seconds), ``last`` (id of a person before).
     """
@@ -141,7 +141,7 @@ def _statements(dialect: str) -> tuple[UpdateBase, ...]:
     )
     awaited = insert(awaited_manager).from_select(["person_id", "external_id"], early)
     upsert = _upsert(dialect, person_user, ["person_id", "body"], users, ["person_id"])
-    return known, new, upsert, settled, awaited
+    return known, new, upsert, outcomes.wait(dialect, and_(accepted, same)), settled, awaited
 
 
 def _manager_known(of: ColumnElement[Any]) -> ColumnElement[bool]:
