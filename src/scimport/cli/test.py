@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 
 from scimport.cli import options
 from scimport.cli.output import Output
@@ -113,6 +112,8 @@ def _create(project: Project, name: str | None, key: str | None, output: Output)
 
 
 def _show(output: Output, verdict: Verdict) -> None:
+    from rich.markup import escape  # noqa: PLC0415 - most tests pass
+
     start = f"{verdict.file}:{verdict.line}: "
     output.console.print(f"{escape(start)}[red]failed[/] {escape(verdict.name)}")
     for one in verdict.differences:
@@ -120,4 +121,4 @@ def _show(output: Output, verdict: Verdict) -> None:
         output.say(f"    expected  {one.expected}")
         output.say(f"    got       {one.got}")
         if one.origin:
-            output.console.print(f"    made by   {escape(one.origin)}", style="dim")
+            output.say(f"    made by   {one.origin}", style="dim")
