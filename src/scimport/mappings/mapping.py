@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ from scimport.mappings.compiler import TIMES, MappedLeaf, Parts, compile_parts
 from scimport.mappings.expression import Expression
 from scimport.mappings.marks import MarkError, spots, unmarked
 from scimport.mappings.scim import path_text
+from scimport.mappings.template import Loop
 from scimport.mappings.tree import Leaf, Origin
 from scimport.mappings.values import ValueRefusedError
 from scimport.model import Problem
@@ -99,6 +101,11 @@ class Mapping:
         self.marks = any(_marks(part) for field in parts.fields for part in field.expression.parts)
         self._parts = parts
 
+    @cached_property
+    def _loop(self) -> Loop:
+        # Compiled when rows come: who looks at the files, or at one row leaf by leaf, needs none.
+        return self._parts.loop(_skip)
+
     @property
     def fields(self) -> tuple[Field, ...]:
         """The leaves that are no constants, in the order of the schema, with their parsed expressions."""
@@ -130,10 +137,10 @@ class Mapping:
             ValueError: A row does not have as many values as there are columns.
         """
         users: list[Result] = []
-        remaining = iter(rows)
+        remaining, loop = iter(rows), self._loop
         while len(users) < len(rows):
             try:
-                self._parts.loop.run(remaining, users.append)
+                loop.run(remaining, users.append)
             except Exception as error:  # noqa: BLE001 - an expression can raise anything
                 users.append(self._fault(rows[len(users)], error))
         return users if keep_marks or not self.marks else [_without_marks(user) for user in users]
@@ -197,7 +204,7 @@ def compile_mapping(
         ConfigError: With every problem of the chain, each with file, line, attribute and, where there is one,
             a hint.
     """
-    return Mapping(compile_parts(chain, columns, schemas, now, _skip, root))
+    return Mapping(compile_parts(chain, columns, schemas, now, root))
 
 
 def broken(error: MarkError) -> Fault:
