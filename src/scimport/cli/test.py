@@ -47,7 +47,9 @@ def run_tests(
     as_json: options.Json = False,
 ) -> None:
     """Run the tests of the mappings, in mappings/tests/."""
-    project = options.find(context)
+    from scimport.project import remembering  # noqa: PLC0415 - not needed for --help
+
+    project = remembering(options.find(context))
     output = Output(as_json=as_json)
     if create:
         _create(project, name, key, output)
