@@ -188,10 +188,10 @@ def directory(base_url: str, job: str) -> dict[str, tuple[str, bool]]:
 def statuses(folder: Path) -> dict[str, str]:
     """Outcome of each person's last delivery, by externalId."""
     database = Database(Project(folder).state_url)
-    current = (outcome.c.person_id == person.c.id) & (outcome.c.delivery_id == person.c.delivery_id)
     with database.read() as connection:
-        query = select(person.c.external_id, outcome.c.status).outerjoin(outcome, current)
-        found = {row[0]: row[1] or "waiting" for row in connection.execute(query)}
+        query = select(person.c.external_id, outcome.c.status)
+        rows = connection.execute(query.join(outcome, outcome.c.person_id == person.c.id))
+        found = {row[0]: row[1] for row in rows}
     database.close()
     return found
 

@@ -51,7 +51,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @contextmanager
-def _database_of_its_own(url: str) -> Iterator[str]:
+def database_of_its_own(url: str) -> Iterator[str]:
+    """A new database on a server; the test is skipped where none answers."""
     name = f"scimport_{uuid.uuid4().hex[:12]}"
     server = create_engine(url, isolation_level="AUTOCOMMIT", connect_args={"connect_timeout": 3})
     try:
@@ -75,12 +76,12 @@ def _database_of_its_own(url: str) -> Iterator[str]:
 @pytest.fixture
 def postgresql_url() -> Iterator[str]:
     """A PostgreSQL database of the test's own."""
-    with _database_of_its_own(POSTGRESQL) as url:
+    with database_of_its_own(POSTGRESQL) as url:
         yield url
 
 
 @pytest.fixture
 def mariadb_url() -> Iterator[str]:
     """A MariaDB database of the test's own."""
-    with _database_of_its_own(MARIADB) as url:
+    with database_of_its_own(MARIADB) as url:
         yield url

@@ -14,7 +14,8 @@ from scimport.codes import Code
 from scimport.errors import DeliveryError
 from scimport.model import RunSummary
 from scimport.plan import Selection
-from scimport.preflight import clock_problem, job_problem
+from scimport.preflight import clock_problem
+from scimport.provisioning.status import job_problem
 from scimport.stages import PipelineRun
 from scimport.state.plans import PlanState, find_plan
 
@@ -65,9 +66,9 @@ def test_a_job_in_quarantine_gets_nothing_even_if_somebody_means_it(
     (problem,) = caught.value.problems
     assert problem.code is Code.JOB_QUARANTINED
     assert problem.message == (
-        "the job is in quarantine: EncounteredQuarantineException (it could not work with its target, or its"
-        " settings are not complete); InvalidCredentials: The agent does not answer.; it tries again by"
-        " itself at 2026-10-05T15:10:00Z"
+        "the app is in quarantine (EncounteredQuarantineException): it could not work with its target, or its"
+        " settings are not complete; InvalidCredentials: The agent does not answer; it tries again by"
+        " itself at 2026-10-05 15:10 UTC"
     )
     assert site.calls() == []
 
@@ -126,7 +127,8 @@ def test_what_a_job_says(status: str, schedule: str, quarantine: object, code: C
     document = {"status": {"code": status, "quarantine": quarantine}, "schedule": {"state": schedule}}
     job = _job(orjson.dumps(document))
     assert job is not None
-    problem = job_problem(job)
+    problem = job_problem(job, "staff")
+    assert job.runs == (code is None)
     assert (problem and problem.code) == code
 
 
@@ -136,6 +138,6 @@ def test_what_is_no_job(body: bytes) -> None:
 
 
 def test_a_quarantine_without_words_says_so() -> None:
-    problem = job_problem(Job("quarantine", "active"))
+    problem = job_problem(Job("Active", "Quarantine"), "staff")
     assert problem is not None
-    assert problem.message == "the job is in quarantine: no reason given"
+    assert problem.message == "the app is in quarantine: the service gives no known reason"

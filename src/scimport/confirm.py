@@ -10,18 +10,23 @@ import dataclasses
 import itertools
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
+from scimport.apps.app import App
 from scimport.apps.entries import LogEntry, LogPage, LogStatus
+from scimport.apps.job import read_job
 from scimport.apps.logs import TURN, LogReader
 from scimport.apps.words import mask_values
 from scimport.codes import Code
 from scimport.connection import connected
-from scimport.errors import UsageError
+from scimport.errors import ScimportError, UsageError
 from scimport.model import Problem, Status
 from scimport.project import Pipeline, Project
+from scimport.provisioning.status import job_problem
 from scimport.state import Database, runs
 from scimport.state.outcomes import Delivered, Outcome, OutcomeCounts, Outcomes, Story
+from scimport.state.people import People
 from scimport.state.turns import take_turn
 
 LAG = 300.0
@@ -73,6 +78,7 @@ class Confirmation:
         odd: Entries among them that could not be understood.
         rejected: The first people whom the endpoint did not provision, by key.
         unconfirmed: The first people of whom its log says nothing, by key.
+        obstacle: Why the log says nothing of those who wait, where the app's job is stopped or in quarantine.
     """
 
     pipeline: str
@@ -82,6 +88,7 @@ class Confirmation:
     odd: int
     rejected: tuple[Story, ...]
     unconfirmed: tuple[Story, ...]
+    obstacle: Problem | None = None
 
 
 class Confirming:
@@ -104,6 +111,7 @@ class Confirming:
         self._outcomes = Outcomes(database, self.pipeline.name)
         self._chosen = Outcomes(database, self.pipeline.name, plan_id)
         self._entries = self._odd = 0
+        self.obstacle: Problem | None = None
 
     def counts(self) -> OutcomeCounts:
         """What is known now, without asking."""
@@ -137,6 +145,9 @@ class Confirming:
             for page in itertools.islice(log.pages(since), pages):
                 self._keep(page)
                 more = page.next_link
+            counts = self.counts()
+            waits = counts.waiting or counts.unconfirmed
+            self.obstacle = _obstacle(app, self.pipeline.name) if waits else None
         if not more:
             self._give_up(too_late)
 
@@ -174,6 +185,7 @@ class Confirming:
                 odd=self._odd,
                 rejected=tuple(self._chosen.listed(connection, Status.REJECTED, LISTED)),
                 unconfirmed=tuple(self._chosen.listed(connection, Status.UNCONFIRMED, LISTED)),
+                obstacle=self.obstacle,
             )
 
     def _age(self) -> float | None:
@@ -193,7 +205,7 @@ class Confirming:
         with self._database.read() as connection:
             oldest = self._outcomes.oldest_waiting(connection)
             newest = self._outcomes.newest_logged(connection)
-            known = self._outcomes.counts(connection)
+            unconfirmed = self._outcomes.has(connection, Status.UNCONFIRMED)
         times = [oldest[0]] if oldest else []
         if newest is not None:
             times.append(newest)
@@ -201,7 +213,7 @@ class Confirming:
                 times = [max(times)]
         if times:
             return max(min(times) - _OVERLAP, now - _RETENTION)
-        return now - _RETENTION if known.unconfirmed else None
+        return now - _RETENTION if unconfirmed else None
 
     def _keep(self, page: LogPage) -> None:
         """Join one page to the people, in one transaction."""
@@ -220,17 +232,25 @@ class Confirming:
             self._outcomes.keep(connection, outcomes, now)
 
     def _give_up(self, accepted_before: float) -> None:
-        after, more = 0, True
+        more = True
         while more:
             with self._database.write() as connection:
                 now = self._database.now(connection)
-                page = self._outcomes.give_up(connection, accepted_before, now, after)
-            more = bool(page)
-            after = page[-1].person_id if page else after
+                more = bool(self._outcomes.give_up(connection, accepted_before, now))
 
     def _now(self) -> float:
         with self._database.read() as connection:
             return self._database.now(connection)
+
+
+def _obstacle(app: App, name: str) -> Problem | None:
+    """Why the app takes up nothing of what waits for it, as far as it may be seen."""
+    if not app.endpoint.job:
+        return None
+    with suppress(ScimportError):
+        job = read_job(app).job
+        return job_problem(job, name) if job else None
+    return None
 
 
 def longer(pause: float) -> float:
@@ -272,7 +292,7 @@ def outcome_of(person: Delivered, entry: LogEntry, body: bytes | None = None) ->
     Words of the endpoint that may quote a user who is not known are not kept.
     """
     users = () if body is None else (body,)
-    if body is None:
+    if body is None and (entry.reason or entry.recommended_action):
         entry = dataclasses.replace(entry, reason=_unsaid(entry.reason), recommended_action="")
     return Outcome(
         person=person,
@@ -314,8 +334,4 @@ def _chosen(project: Project, database: Database, name: str) -> tuple[Pipeline, 
 def delivered_pipelines(project: Project, database: Database) -> Sequence[str]:
     """The pipelines of the project that have delivered anybody."""
     with database.read() as connection:
-        return [
-            name
-            for name in project.pipeline_names
-            if Outcomes(database, name).counts(connection) != OutcomeCounts()
-        ]
+        return [name for name in project.pipeline_names if People(database, name).any(connection)]

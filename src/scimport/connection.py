@@ -59,7 +59,7 @@ def connected(project: Project, pipeline: Pipeline) -> Iterator[App]:
         if endpoint.bare:
             raise _no_app(pipeline)
         sign_in = authenticator(config.auth, endpoint.cloud, project.root)
-        yield App(endpoint, sign_in, bucket_full_wait=config.bucket_full_wait)
+        yield App(endpoint, sign_in, pipeline.name, bucket_full_wait=config.bucket_full_wait)
 
 
 @contextmanager

@@ -6,11 +6,14 @@ restart would throw away what waits. So nothing is sent to it unasked.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from scimport.apps.app import App
-from scimport.apps.job import REASONS, Job, JobAnswer, read_job
+from scimport.apps.job import JobAnswer, read_job
 from scimport.codes import Code
 from scimport.errors import DeliveryError
 from scimport.model import Problem, Severity
+from scimport.provisioning.status import job_problem
 
 MAX_SKEW = 300.0
 """Seconds that two clocks may differ before somebody is told."""
@@ -18,12 +21,13 @@ MAX_SKEW = 300.0
 READ_JOB = "Synchronization.Read.All (Application.ReadWrite.OwnedBy for an app of your own)"
 
 
-def check_job(app: App, *, now: float, queue_anyway: bool = False) -> list[Problem]:
+def check_job(app: App, name: str, *, now: float, queue_anyway: bool = False) -> list[Problem]:
     """Refuse to send to a job that would not take it up; nothing has been sent yet.
 
     Args:
         app: Where the people would go. An endpoint without a job, of another kind than Entra's, has nothing
             to look at.
+        name: Name of the pipeline.
         now: The state's clock, seconds since 1970.
         queue_anyway: Send to a paused job all the same: what is sent waits there until the job is started.
 
@@ -39,41 +43,16 @@ def check_job(app: App, *, now: float, queue_anyway: bool = False) -> list[Probl
     found = read_job(app)
     if found.job is None:
         return [_unknown(found)]
-    stop = job_problem(found.job)
+    stop = job_problem(found.job, name)
     notes = [skew] if (skew := clock_problem(found.server_time, now)) else []
     if stop is None:
         return notes
     if found.job.quarantined or not queue_anyway:
-        raise DeliveryError(stop)
-    message = "the job is paused: what is sent waits there, and a restart of the job throws it away"
-    hint = "Start provisioning on the app's page; then `scimport confirm`."
+        again = "Then run again" if found.job.quarantined else "Then run again, or say --queue-anyway"
+        raise DeliveryError(replace(stop, hint=f"{stop.hint} {again}: what is planned stays staged."))
+    message = "the app is paused: what is sent waits there, and a restart of the app throws it away"
+    hint = f"Start it: scimport app start {name}, or on the app's page. Then scimport confirm {name}."
     return [*notes, Problem(Code.JOB_PAUSED, message, Severity.WARNING, hint, field="app.endpoint")]
-
-
-def job_problem(job: Job) -> Problem | None:
-    """Why a job would not take up what is sent; None when it would."""
-    if job.quarantined:
-        why = REASONS.get(job.reason.casefold(), "")
-        reason = " ".join(filter(None, (job.reason or "no reason given", why and f"({why})")))
-        error = f"; {job.error}" if job.error else ""
-        again = f"; it tries again by itself at {job.next_attempt}" if job.next_attempt else ""
-        return Problem(
-            Code.JOB_QUARANTINED,
-            f"the job is in quarantine: {reason}{error}{again}",
-            hint="Mend the cause (`scimport app status NAME`, or the app's page), restart provisioning, wait"
-            " 40 minutes, and run again: what is planned stays staged.",
-            field="app.endpoint",
-        )
-    if job.paused:
-        state = "was never started" if job.schedule == "disabled" else "is paused"
-        return Problem(
-            Code.JOB_PAUSED,
-            f"the job {state}: what is sent would wait there, and nobody would be provisioned",
-            hint="Start it (`scimport app start NAME`, or the app's page) and run again, or say"
-            " --queue-anyway: what is planned stays staged.",
-            field="app.endpoint",
-        )
-    return None
 
 
 def clock_problem(server_time: float | None, now: float) -> Problem | None:

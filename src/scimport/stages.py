@@ -276,14 +276,14 @@ class PipelineRun:
     def _check_job(self, app: App) -> None:
         with self._database.read() as connection:
             now = self._database.now(connection)
-        notes = check_job(app, now=now, queue_anyway=self._queue_anyway)
+        notes = check_job(app, self.pipeline.name, now=now, queue_anyway=self._queue_anyway)
         self._note(notes=tuple(dict.fromkeys((*self.summary.notes, *notes))))
 
     def _drain(self, outbox: StateOutbox, app: App, total: int) -> None:
         if not total:
             return
         with self._database.read() as connection:
-            proven = People(self._database, self.pipeline.name).count(connection)[0] > 0
+            proven = People(self._database, self.pipeline.name).any(connection)
 
         def tell(counts: DeliveryCounts) -> None:
             self._on_progress(Progress("deliver", counts.accepted + counts.rejected, total))

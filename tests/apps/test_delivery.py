@@ -168,7 +168,7 @@ def test_endless_throttling_ends(
 ) -> None:
     server.answering = lambda _: 429
     box = outbox(60)
-    with pytest.raises(DeliveryError, match="8 tries") as stopped:
+    with pytest.raises(DeliveryError, match="8 times in a row") as stopped:
         deliver(box, app(), options())
     assert code(stopped) is Code.ENDPOINT_FAILING
     assert len(server.requests) == 8

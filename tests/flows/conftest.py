@@ -17,10 +17,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 os.environ["PREFECT_HOME"] = tempfile.mkdtemp(prefix="scimport-prefect-home-")
 os.environ["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "CRITICAL"
@@ -31,8 +32,14 @@ atexit.register(shutil.rmtree, os.environ["PREFECT_HOME"], ignore_errors=True)
 import httpx
 import pytest
 from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.exceptions import Pause
+from prefect.flow_engine import run_flow
 from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+from typer.testing import CliRunner
 
+from scimport.cli.app import app
+from scimport.flows import deployments
+from scimport.flows.provision import provision
 from scimport.flows.server import _send_the_rest
 from scimport.flows.settings import home
 from scimport.project import Project, open_project
@@ -80,8 +87,12 @@ def end(process: subprocess.Popen[str]) -> Done:
 
 
 def scimport(*arguments: object, **variables: str) -> Done:
-    """Run the command line."""
-    return end(start(*arguments, **variables))
+    """Run the command line in this process, which has imported what takes a second."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(os, "environ", environment(**variables))
+        result = CliRunner().invoke(app, list(map(str, arguments)))
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return Done(result.exit_code, result.stdout, result.stderr)
 
 
 def eventually(look: Callable[[], Any], seconds: float = 180.0) -> Any:
@@ -172,6 +183,20 @@ def api(served: Served) -> Iterator[SyncPrefectClient]:
         yield client
 
 
+def register(project: Project, pool: str | None = None) -> None:
+    """What a start of the service registers, without serving it."""
+    found = deployments._deployments(project)
+    deployments._tidy(project, found, pool=pool)
+    for deployment in found:
+        deployment.apply()
+
+
+def execute(api: SyncPrefectClient, run: UUID) -> None:
+    """Do in this process what a new one does for a run of `provision` that is due."""
+    with suppress(Pause):
+        run_flow(provision, flow_run=api.read_flow_run(run), return_type="state")
+
+
 @dataclass(frozen=True)
 class Shop:
     """A project of one pipeline, `people`, and the sandbox that it goes to."""
@@ -219,6 +244,24 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
         made = Shop(open_project(root), sandbox.base_url, app["jobId"])
         made.people(3)
         yield made
+
+
+@pytest.fixture
+def folder(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The project folder, as working directory."""
+    monkeypatch.chdir(shop.project.root)
+    return shop.project.root
+
+
+@pytest.fixture
+def registered(shop: Shop, folder: Path, api: SyncPrefectClient) -> Iterator[Project]:
+    """A project of one pipeline whose deployment is on the server; nobody serves it."""
+    del api
+    register(shop.project)
+    yield shop.project
+    for path in (folder / "pipelines").iterdir():
+        path.unlink()
+    register(shop.project)
 
 
 def _files(endpoint: str) -> dict[str, str]:

@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
-from tests.flows.conftest import Served, Shop, eventually, scimport
+from tests.flows.conftest import Served, Shop, eventually, execute, scimport
 
 from scimport.flows.provision import provision
 from scimport.state import Database, locks
@@ -27,12 +27,17 @@ class Office:
         path = self.root / name
         path.write_text(path.read_text().replace(old, new))
 
-    def begin(self) -> UUID:
-        """Start a run of a deployment, and see it suspended."""
-        deployment = self.api.read_deployment_by_name("provision/employees")
+    def begin(self, deployment: str) -> UUID:
+        """Start a run of a deployment."""
+        number = self.api.read_deployment_by_name(deployment).id
         parameters = {"pipeline": "people", "project": str(self.root)}
-        run = self.api.create_flow_run_from_deployment(deployment.id, parameters=parameters).id
-        eventually(lambda: self.state(run)[0] == "Suspended")
+        return self.api.create_flow_run_from_deployment(number, parameters=parameters).id
+
+    def suspended(self) -> UUID:
+        """A run of a deployment that nobody serves, suspended."""
+        run = self.begin("provision/people")
+        execute(self.api, run)
+        assert self.state(run)[0] == "Suspended"
         return run
 
     def state(self, run: UUID) -> tuple[str | None, str | None]:
@@ -61,13 +66,14 @@ class Office:
 
 
 @pytest.fixture
-def office(served: Served, shop: Shop, api: SyncPrefectClient) -> Office:
-    del served
+def office(shop: Shop, api: SyncPrefectClient) -> Office:
     return Office(shop, api)
 
 
 def test_a_stopped_run_waits_and_sends_exactly_its_plan_when_it_is_approved(office: Office) -> None:
-    run = office.begin()
+    """As `scimport serve` does it, which begins a process for each of the two parts."""
+    run = office.begin("provision/employees")
+    eventually(lambda: office.state(run)[0] == "Suspended")
     plan = office.plan
     assert (plan.state, plan.waiter, plan.approved_by) == ("staged", str(run), "")
     assert plan.waits_until == pytest.approx(plan.created_at + 12 * 3600, abs=900)
@@ -91,26 +97,29 @@ def test_a_stopped_run_waits_and_sends_exactly_its_plan_when_it_is_approved(offi
     assert office.shop.calls == 2
 
 
+@pytest.mark.usefixtures("registered")
 def test_an_approval_on_the_command_line_releases_the_run_which_looks_again(
     served: Served, office: Office
 ) -> None:
-    run = office.begin()
+    run = office.suspended()
     office.edit("people.csv", "K00001", "K00031")
     command = ("--project", office.root, "approve", office.plan.id, "--reason", "It is meant so.")
     approved = scimport(*command, PREFECT_API_URL=served.url)
     assert "The flow run that waits for it sends it." in approved.out, approved
-    state, message = office.ended(run)
+    execute(office.api, run)
+    state, message = office.state(run)
     assert (state, message) == ("Failed", "the plan cannot be applied: the source changed since")
     assert (office.plan.state, office.plan.reason, office.plan.waiter) == ("staged", "It is meant so.", "")
     assert office.shop.calls == 1
 
 
+@pytest.mark.usefixtures("registered")
 def test_a_newer_plan_and_time_end_the_wait(served: Served, office: Office) -> None:
-    run = office.begin()
+    run = office.suspended()
     first = office.plan.id
     office.edit("pipelines/people.yml", "schedule:", "approval_within: 2s\nschedule:")
-    second = office.begin()
-    assert office.ended(run) == (
+    second = office.suspended()
+    assert office.state(run) == (
         "Cancelled",
         f"The plan {first} is discarded: there is nothing left to wait for.",
     )

@@ -9,14 +9,11 @@ import pytest
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import FlowRun
 from tests.flows.conftest import Shop
-from tests.flows.test_deployments import folder, registered
 
 from scimport.flows.confirm import confirm
 from scimport.flows.provision import provision
 from scimport.project import Project
 from scimport.state.outcomes import OutcomeCounts
-
-__all__ = ["folder", "registered"]
 
 
 def _looks(api: SyncPrefectClient) -> list[FlowRun]:

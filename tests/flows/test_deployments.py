@@ -1,21 +1,22 @@
 from __future__ import annotations
 
+import asyncio
 import json
 import os
-import subprocess
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
 import pytest
+from prefect.cli.flow_run import execute
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule
 from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 from prefect.states import Running
-from tests.flows.conftest import SCIMPORT, Served, Shop, environment, eventually
+from tests.flows.conftest import Served, environment, eventually, register
 from typer.testing import CliRunner, Result
 
 from scimport.cli.app import app
@@ -103,32 +104,6 @@ def _runs(api: SyncPrefectClient) -> list[FlowRun]:
     return [run for run in api.read_flow_runs() if not run.auto_scheduled]
 
 
-@pytest.fixture
-def folder(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The project folder, as working directory."""
-    monkeypatch.chdir(shop.project.root)
-    return shop.project.root
-
-
-def register(project: Project, pool: str | None = None) -> None:
-    """What a start of the service registers, without serving it."""
-    found = deployments._deployments(project)
-    deployments._tidy(project, found, pool=pool)
-    for deployment in found:
-        deployment.apply()
-
-
-@pytest.fixture
-def registered(shop: Shop, folder: Path, api: SyncPrefectClient) -> Iterator[Project]:
-    """A project of one pipeline whose deployment is on the server."""
-    del api
-    register(shop.project)
-    yield shop.project
-    for path in (folder / "pipelines").iterdir():
-        path.unlink()
-    register(shop.project)
-
-
 def test_intervals_do_not_begin_anew_with_the_service(registered: Project, api: SyncPrefectClient) -> None:
     def anchor() -> object:
         (schedule,) = api.read_deployment_by_name("provision/people").schedules
@@ -187,15 +162,17 @@ def deploy(
 
 
 def test_a_worker_runs_what_is_deployed(
-    deploy: Callable[[str], Result], served: Served, api: SyncPrefectClient
+    deploy: Callable[[str], Result],
+    served: Served,
+    api: SyncPrefectClient,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     api.create_work_pool(WorkPoolCreate(name="hall", type="process"))
     assert json.loads(deploy("hall").stdout) == {"pool": "hall", "api": served.url, "deployments": ["people"]}
     run = begin(api, "provision/people")
-    # What the worker of a process pool calls for a run that it finds.
-    command = [str(SCIMPORT.with_name("prefect")), "flow-run", "execute", str(run)]
-    settings = {"PREFECT_API_URL": served.url, "PREFECT_HOME": os.environ["PREFECT_HOME"]}
-    subprocess.run(command, env=environment(**settings), check=True, capture_output=True, cwd="/")
+    # `prefect flow-run execute`, which the worker of a process pool calls for a run that it finds.
+    monkeypatch.chdir("/")
+    asyncio.run(execute(run))
     assert ended(api, run) == ("Completed", "3 accepted, 0 rejected, 0 invalid")
 
 

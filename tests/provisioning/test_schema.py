@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import pytest
 
+from scimport.apps.job import job_of
 from scimport.mappings.compiler import MappedLeaf
 from scimport.provisioning.checks import drift, sent_attributes
 from scimport.provisioning.schema import Row, attributes_in, simple_source
 from scimport.provisioning.secrets import merged, read_settings
-from scimport.provisioning.status import explained, job_state
+from scimport.provisioning.status import explained
 from scimport.provisioning.wanted import Settings
 
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
@@ -89,7 +90,7 @@ def test_secrets_keep_what_is_not_ours() -> None:
 )
 def test_the_way_out_of_a_quarantine(reason: str, words: str, way: str) -> None:
     quarantine = {"reason": reason, "error": {"code": "X", "message": words}}
-    state = job_state(
+    state = job_of(
         {"schedule": {"state": "Active"}, "status": {"code": "Quarantine", "quarantine": quarantine}}
     )
     assert not state.runs
@@ -97,5 +98,5 @@ def test_the_way_out_of_a_quarantine(reason: str, words: str, way: str) -> None:
 
 
 def test_a_job_that_says_little() -> None:
-    state = job_state({})
+    state = job_of({})
     assert (state.runs, state.last, state.people, state.steady) == (False, None, (), "")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tests.sandbox.conftest import Lab
 
 _CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-_VOID = {"meta", "link", "input", "br"}
+_VOID = {"meta", "link", "input", "br", "wbr"}
 
 
 class _Checker(HTMLParser):
@@ -64,7 +64,7 @@ def _get(lab: Lab, path: str, status: int = 200) -> str:
     assert not [link for link in checker.links if not re.match(r"[/?#]|data:", link)], (
         "something from elsewhere"
     )
-    return unescape(answer.text)
+    return unescape(answer.text.replace("<wbr>", ""))
 
 
 def _press(lab: Lab, button: str, **headers: str) -> httpx.Response:
@@ -168,7 +168,23 @@ def test_people_are_found_and_paged(entra: Lab) -> None:
         found = entra.http.get(path, params={"q": wanted}).text
         assert f">{entra.mark}-107</a>" in found
         assert f">{entra.mark}-108</a>" not in found
-    assert "Nobody is found" in _get(entra, f"{path}?q=nobody")
+    assert "Nobody is found." in _get(entra, f"{path}?q=nobody")
+    assert entra.http.get(path, params={"q": f"{entra.mark}-11"}).text.count("/person?id=") == 10
+
+
+def test_a_search_for_a_name_looks_at_some_people_and_goes_on(
+    entra: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scimport.sandbox.views.SEARCHED", 20)
+    path = f"/apps/{entra.app['jobId']}/people"
+    entra.upload(*(entra.user(number, displayName=f"Person {number}") for number in range(100, 150)))
+    page = _get(entra, f"{path}?q=person+145")
+    assert "Nobody is found among those looked at" in page
+    looks = 1
+    while more := re.search(r'href="(\?[^"]+)" rel="next">Look on', page):
+        page, looks = _get(entra, path + more[1]), looks + 1
+    assert looks == 3
+    assert f">{entra.mark}-145</a>" in page
 
 
 def test_a_person_in_the_words_of_both_sides(entra: Lab) -> None:

@@ -9,7 +9,7 @@ from scimport.state import Database
 from scimport.state.outbox import Limits, StateOutbox
 from scimport.state.outcomes import Outcome, OutcomeCounts, Outcomes, Story
 from scimport.state.plans import Plans
-from scimport.state.schema import change, person
+from scimport.state.schema import change, outcome, person
 from scimport.state.turns import take_turn
 
 
@@ -55,7 +55,7 @@ def test_people_wait_until_there_is_an_outcome(database: Database) -> None:
         assert outcomes.counts(connection) == OutcomeCounts(waiting=4)
         assert outcomes.newest_logged(connection) is None
         (found,) = outcomes.find(connection, ["xa", "nobody"])
-        assert (found.key, found.external_id, found.plan_id, found.status) == ("a", "xa", plan, "")
+        assert (found.key, found.external_id, found.plan_id, found.status) == ("a", "xa", plan, "waiting")
         assert outcomes.bodies(connection, [found.person_id]) == {found.person_id: b'{"a": "b"}'}
         oldest = outcomes.oldest_waiting(connection)
         assert oldest is not None
@@ -87,7 +87,7 @@ def test_a_new_delivery_is_waited_for_anew(database: Database) -> None:
         assert Outcomes(database, "staff", first).counts(connection) == OutcomeCounts(provisioned=1)
         assert Outcomes(database, "staff", second).counts(connection) == OutcomeCounts(waiting=1)
         (found,) = outcomes.find(connection, ["xa"])
-        assert (found.plan_id, found.status, found.logged_at) == (second, "", None)
+        assert (found.plan_id, found.status, found.logged_at) == (second, "waiting", None)
     _keep(database, outcomes, a=Status.PROVISIONED)
     assert _statuses(database, first) == {"a": "rejected", "b": "provisioned"}
     assert _statuses(database, second) == {"a": "provisioned"}
@@ -98,12 +98,11 @@ def test_who_waits_too_long_is_unconfirmed_and_may_still_turn_up(database: Datab
     plan, outcomes = deliver(database, keys), Outcomes(database, "staff")
     _keep(database, outcomes, **{"0007": Status.PROVISIONED})
     with database.write() as connection:
-        accepted = person.c.key.in_(keys[:1100])
-        connection.execute(update(person).where(accepted).values(acknowledged_at=50.0))
+        early = outcome.c.person_id.in_(select(person.c.id).where(person.c.key.in_(keys[:1100])))
+        connection.execute(update(outcome).where(early).values(accepted_at=50.0))
         assert outcomes.give_up(connection, 49.0, 7.0) == []
-        after, sizes = 0, []
-        while page := outcomes.give_up(connection, 50.0, 7.0, after):
-            after = page[-1].person_id
+        sizes = []
+        while page := outcomes.give_up(connection, 50.0, 7.0):
             sizes.append(len(page))
         assert sizes == [500, 500, 99]
         assert outcomes.give_up(connection, 50.0, 7.0) == []

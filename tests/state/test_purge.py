@@ -160,7 +160,7 @@ def test_a_person_is_forgotten(database: Database) -> None:
         left_in = select(person.c.pipeline).where(person.c.key == "K1")
         assert list(connection.execute(left_in).scalars()) == ["guests"]
         assert len(connection.execute(select(person_user)).all()) == 2
-        assert len(connection.execute(select(outcome)).all()) == 1
+        assert len(connection.execute(select(outcome)).all()) == 2
         stopped = connection.execute(select(plan.c.stopped).where(plan.c.id == staged)).scalar_one()
     assert "K1" not in stopped
     assert "K2" in stopped

@@ -19,11 +19,13 @@ class App:
     Attributes:
         endpoint: The checked bulkUpload URL.
         authenticator: Gives the token.
+        pipeline: Name of the pipeline, for what is said to people.
         bucket_full_wait: Seconds to wait when the app's queue is full; Microsoft says five to ten minutes.
     """
 
     endpoint: Endpoint
     authenticator: Authenticator
+    pipeline: str = "NAME"
     bucket_full_wait: float = 300.0
 
     def clients(self, count: int) -> list[Client]:

@@ -382,7 +382,7 @@ class _Worker:
             raise stops.certificate(answer)
         tries.failed(run.tally.successes)
         if tries.barren >= _most_tries(answer, run.options, answered=run.tally.answered):
-            raise stops.given_up(answer, tries.barren)
+            raise stops.given_up(answer, tries.barren, run.app.pipeline)
         pause = _pause(answer, tries.total, run.options, run.app.bucket_full_wait)
         if answer.result is DeliveryResult.FAILED:
             self._rest(pause)

@@ -75,6 +75,11 @@ class Graph:
         self._http.close()
 
     @property
+    def endpoint(self) -> Endpoint:
+        """Where Graph is."""
+        return self._app.endpoint
+
+    @property
     def root(self) -> str:
         """URL of Graph without a version."""
         return self._root

@@ -1,12 +1,14 @@
-"""The status of the synchronization job behind an endpoint: whether it takes up what is sent.
+"""The synchronization job behind an endpoint: what it says of itself, and how it is asked.
 
-``https://learn.microsoft.com/graph/api/synchronization-synchronizationjob-get``. Reading it needs
+``https://learn.microsoft.com/graph/api/synchronization-synchronizationjob-get`` and
+``https://learn.microsoft.com/graph/api/resources/synchronization-synchronizationstatus``. Reading it needs
 ``Synchronization.Read.All`` (or ``Application.ReadWrite.OwnedBy`` for an app of one's own), which uploading
 does not need.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,49 +23,74 @@ from scimport.apps.words import one_line
 
 _NEVER = "0001-01-01"
 
-# https://learn.microsoft.com/entra/identity/app-provisioning/application-provisioning-quarantine-status
-REASONS = {
-    "encounteredbaseescrowthreshold": "too many people failed",
-    "encounteredtotalescrowthreshold": "too many people failed",
-    "encounteredescrowproportionthreshold": "too large a share of the people failed",
-    "encounteredquarantineexception": "it could not work with its target, or its settings are not complete",
-    "quarantinedondemand": "somebody put it there",
-    "quarantineondemand": "somebody put it there",
-    "toomanydeletes": "too many people were to be deleted or disabled at once",
-    "ingestioninterrupted": "taking in the requests was interrupted",
-}
-"""What the reasons of a quarantine mean; they are in lower case."""
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """What one cycle came to (synchronizationTaskExecution).
+
+    Attributes:
+        state: ``Succeeded``, ``Failed`` or ``EntryLevelErrors``.
+        ended: When it ended, ISO 8601.
+        imported: People read from the queue.
+        exported: People written to the directory.
+        escrowed: People that failed, and are tried again.
+        activity: Its id, to quote to Microsoft's support.
+    """
+
+    state: str
+    ended: str
+    imported: int
+    exported: int
+    escrowed: int
+    activity: str
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job as it is now.
+    """A job as it is now, in the endpoint's own words.
 
     Attributes:
-        status: What it says of itself, in lower case: ``active``, ``paused``, ``quarantine`` ...
-        schedule: ``active``, ``paused`` or ``disabled``.
-        reason: Why it is in quarantine, in the endpoint's own words; empty when it is not.
-        error: What went wrong then: code and message.
-        next_attempt: When it tries again by itself; empty when that is not known.
+        schedule: ``Active``, ``Paused`` or ``Disabled``.
+        code: ``NotConfigured``, ``NotRun``, ``Active``, ``Paused`` or ``Quarantine``.
+        quarantine: The reason of its quarantine; empty without one, or where none is given.
+        error: Code of the error behind the quarantine, or empty.
+        words: Words of that error, or empty.
+        since: When the quarantine began, ISO 8601, or empty.
+        next_attempt: When the service tries again by itself, or empty.
+        last: The last cycle; None when there was none.
+        steady: When everything was processed last; empty for never.
+        people: People that the app has provisioned to date, by kind of object.
     """
 
-    status: str
     schedule: str
-    reason: str = ""
+    code: str
+    quarantine: str = ""
     error: str = ""
+    words: str = ""
+    since: str = ""
     next_attempt: str = ""
+    last: Execution | None = None
+    steady: str = ""
+    people: tuple[tuple[str, int], ...] = ()
 
     @property
     def quarantined(self) -> bool:
         """Whether it is in quarantine: uploads wait, and a restart throws them away."""
-        return self.status == "quarantine" or (bool(self.reason) and self.status not in {"active", "notrun"})
+        code = self.code.casefold()
+        # The reason of a quarantine that is over may still be there.
+        return code == "quarantine" or (bool(self.quarantine) and code not in {"active", "notrun"})
 
     @property
     def paused(self) -> bool:
         """Whether it was stopped, or never started: uploads wait until somebody starts it."""
-        return not self.quarantined and (
-            self.schedule in {"paused", "disabled"} or self.status in {"paused", "notconfigured"}
-        )
+        schedule, code = self.schedule.casefold(), self.code.casefold()
+        stopped = schedule in {"paused", "disabled"} or code in {"paused", "notconfigured"}
+        return stopped and not self.quarantined
+
+    @property
+    def runs(self) -> bool:
+        """Whether it processes what is uploaded."""
+        return self.schedule.casefold() == "active" and not self.quarantined and not self.paused
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,27 +146,54 @@ def _ask(http: httpx.Client, url: str, header: str, app: App) -> JobAnswer:
 def _job(body: bytes) -> Job | None:
     try:
         document = orjson.loads(body)
-        status, schedule = document["status"], document["schedule"]
-        quarantine = status.get("quarantine") or {}
-        return Job(
-            status=_word(status.get("code")),
-            schedule=_word(schedule.get("state")),
-            reason=one_line(str(quarantine.get("reason") or "")),
-            error=_error(quarantine.get("error") or {}),
-            next_attempt=_time(quarantine.get("nextAttempt")),
-        )
+        return job_of(document) if document["status"] and document["schedule"] else None
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
-def _word(value: Any) -> str:
-    return str(value or "").casefold()
+def job_of(document: Mapping[str, Any]) -> Job:
+    """Read a synchronizationJob; what is missing in it is empty.
+
+    Raises:
+        ValueError, TypeError, AttributeError: It is something else.
+    """
+    status = document.get("status") or {}
+    quarantine = status.get("quarantine") or {}
+    error = quarantine.get("error") or {}
+    return Job(
+        schedule=_line((document.get("schedule") or {}).get("state")),
+        code=_line(status.get("code")),
+        quarantine=_line(quarantine.get("reason")),
+        error=_line(error.get("code")),
+        words=_line(error.get("message")),
+        since=_time(quarantine.get("currentBegan")),
+        next_attempt=_time(quarantine.get("nextAttempt")),
+        last=_execution(status.get("lastExecution")),
+        steady=_time(status.get("steadyStateLastAchievedTime")),
+        people=tuple(
+            (_line(each.get("key")), int(each.get("value") or 0))
+            for each in status.get("synchronizedEntryCountByType") or []
+        ),
+    )
 
 
-def _error(error: dict[str, Any]) -> str:
-    return one_line(": ".join(str(error[name]) for name in ("code", "message") if error.get(name)))
+def _execution(task: Mapping[str, Any] | None) -> Execution | None:
+    if not task:
+        return None
+    return Execution(
+        state=_line(task.get("state")),
+        ended=_time(task.get("timeEnded")),
+        imported=int(task.get("countImported") or 0),
+        exported=int(task.get("countExported") or 0),
+        escrowed=int(task.get("countEscrowed") or 0),
+        activity=_line(task.get("activityIdentifier")),
+    )
+
+
+def _line(value: Any) -> str:
+    return one_line(str(value or ""))
 
 
 def _time(value: Any) -> str:
-    text = one_line(str(value or ""))
+    text = _line(value)
     return "" if text.startswith(_NEVER) else text

@@ -72,8 +72,9 @@ def no_proxy() -> DeliveryError:
     )
 
 
-def given_up(answer: Answer, tries: int) -> DeliveryError:
+def given_up(answer: Answer, tries: int, pipeline: str) -> DeliveryError:
     """Explain why a request is not tried again, after so many tries while nothing else went through."""
+    resume = f"Then scimport resume {pipeline}: whoever was not accepted is still staged."
     if answer.cause is Cause.UNREACHABLE:
         return _stop(
             Code.ENDPOINT_UNREACHABLE,
@@ -83,16 +84,19 @@ def given_up(answer: Answer, tries: int) -> DeliveryError:
     if answer.result is DeliveryResult.THROTTLED:
         return _stop(
             Code.ENDPOINT_FAILING,
-            f"the endpoint goes on throttling (429) after {tries} tries in a row: {_quoted(answer)}",
-            "The tenant's calls of the day may be used up by another client, or daily_calls is set too high."
-            f" {_RESUME}",
+            f"throttled (429) {tries} times in a row, after longer and longer pauses: the endpoint's limits"
+            f" are passed: {_quoted(answer)}",
+            "Entra allows a tenant 40 calls in 5 seconds, and by licence 2,000 or 6,000 in 24 hours; calls of"
+            f" other clients count too. scimport capacity {pipeline} shows ours: set daily_calls to what"
+            f" the licence allows, and wait until calls are free. {resume}",
         )
     if answer.result is DeliveryResult.BUCKET_FULL:
         return _stop(
             Code.ENDPOINT_FAILING,
-            f"the app's queue is still full after {tries} tries in a row",
-            "See on the app's page whether provisioning is stopped or in quarantine; after a restart wait"
-            f" 40 minutes. {_RESUME}",
+            f"the app's queue (bucket) is still full after {tries} tries in a row: what was uploaded is not"
+            " taken up, or not as fast as more comes",
+            f"scimport app status {pipeline} says whether the app is stopped or in quarantine, and the way"
+            f" out: start it, or mend the cause; if it runs, wait 40 minutes for its next cycle. {resume}",
         )
     status = f"HTTP {answer.status}: " if answer.status else ""
     return _stop(

@@ -93,8 +93,8 @@ def _apply(
     context: typer.Context, output: Output, document: dict[str, Any], *, start: bool, template: str
 ) -> None:
     # Not needed for --help.
+    from scimport.apps.job import job_of  # noqa: PLC0415
     from scimport.provisioning import apply as applying  # noqa: PLC0415
-    from scimport.provisioning.status import job_state  # noqa: PLC0415
 
     name = document["pipeline"]
     output.say(name)
@@ -109,7 +109,7 @@ def _apply(
         document["written"] = _write_endpoint(found, tenant)
     if document["written"]:
         output.say(f"  {'endpoint':<12}{document['written']}")
-    if not start and not job_state(tenant.job).runs:
+    if not start and not job_of(tenant.job).runs:
         output.say(f"Look at it: scimport app status {name}. Start it: scimport app start {name}")
 
 

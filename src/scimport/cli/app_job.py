@@ -15,7 +15,7 @@ from scimport.errors import UsageError
 from scimport.model import Problem
 
 if TYPE_CHECKING:
-    from scimport.provisioning.status import JobState
+    from scimport.apps.job import Job
 
 
 def register(app: typer.Typer) -> None:
@@ -30,7 +30,7 @@ def start(context: typer.Context, name: options.Name, as_json: options.Json = Fa
 
     output = Output(as_json=as_json)
     with managed(context, name) as found:
-        started = jobs.start(found.tenant())
+        started = jobs.start(found.tenant(), name)
     output.say(f"{name}: {'started' if started else 'runs already'}. It listens for uploads.")
     output.json({"pipeline": name, "started": started})
 
@@ -86,7 +86,7 @@ def restart(
             message = "nothing was restarted"
             hint = f"scimport app start {name} goes on with what waits; --yes throws it away."
             raise UsageError(Problem(Code.INTERRUPTED, message, hint=hint))
-        jobs.restart(tenant, scope)
+        jobs.restart(tenant, name, scope)
     output.say(f"{name}: restarted ({', '.join(scope)}).")
     if purged:
         output.say(f"What waited is gone. In 40 minutes, send everybody again: scimport run {name} --full")
@@ -95,12 +95,12 @@ def restart(
 
 def status(context: typer.Context, name: options.Name, as_json: options.Json = False) -> None:
     """Show the app's state, its quarantine and the way out, statistics, and technical information."""
-    from scimport.provisioning.status import job_state  # noqa: PLC0415 - not needed for --help
+    from scimport.apps.job import job_of  # noqa: PLC0415 - not needed for --help
 
     output = Output(as_json=as_json)
     with managed(context, name) as found:
         tenant = found.tenant()
-    state = job_state(tenant.job)
+    state = job_of(tenant.job)
     technical = {
         "endpoint": tenant.endpoint,
         "service_principal": tenant.principal,
@@ -113,14 +113,14 @@ def status(context: typer.Context, name: options.Name, as_json: options.Json = F
     output.json({"pipeline": name, "name": tenant.name, **dataclasses.asdict(state), **technical})
 
 
-def _rows(state: JobState, name: str) -> list[tuple[str, str]]:
+def _rows(state: Job, name: str) -> list[tuple[str, str]]:
     from scimport.provisioning.status import explained  # noqa: PLC0415 - not needed for --help
 
     rows = [("state", f"{state.schedule} ({state.code})")]
-    if state.quarantine:
+    if state.quarantined:
         why, way = explained(state, name)
         rows += [
-            ("quarantine", f"{state.quarantine}: {why}"),
+            ("quarantine", f"{state.quarantine or 'Unknown'}: {why}"),
             *([("error", f"{state.error}: {state.words}")] if state.error else []),
             ("since", time_shown(state.since)),
             ("next attempt", time_shown(state.next_attempt)),

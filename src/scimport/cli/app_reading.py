@@ -12,7 +12,6 @@ from scimport.cli.app_shared import DIFFERENT, managed
 from scimport.cli.output import Output
 
 _FAILED = 1
-_COLOURS = {"found": "green", "missing": "red", "different": "yellow", "unknown": "yellow"}
 
 
 def register(app: typer.Typer) -> None:
@@ -124,23 +123,17 @@ def grant(
 def doctor(context: typer.Context, name: options.Name, as_json: options.Json = False) -> None:
     """Check what the app needs: found or missing, and how to get it; exit code 2 when it has drifted."""
     # Not needed for --help.
-    from scimport.provisioning.checks import Result, Subject, checks  # noqa: PLC0415
+    from scimport.findings import Result  # noqa: PLC0415
+    from scimport.provisioning.checks import Subject, checks  # noqa: PLC0415
     from scimport.provisioning.wanted import wanted_app  # noqa: PLC0415
 
     output = Output(as_json=as_json)
-    listed = []
     with managed(context, name) as found:
         wanted = wanted_app(found.project, found.pipeline) if found.pipeline.config.app.managed else None
-        subject = Subject(found.project, found.pipeline, found.endpoint, wanted, found.graph)
-        for check in checks(subject):
-            listed.append(check)
-            output.say(
-                f"  {check.result:<10} {check.what}  {check.detail}".rstrip(), style=_COLOURS[check.result]
-            )
-            if check.hint:
-                output.say(f"             {check.hint}", style="dim")
-    output.json({"pipeline": name, "checks": [dataclasses.asdict(check) for check in listed]})
-    results = {check.result for check in listed}
+        subject = Subject(found.project, found.pipeline, found.endpoint, wanted, found.graph, found.sign_in())
+        findings = output.findings(checks(subject))
+    output.json({"pipeline": name, "checks": [dataclasses.asdict(one) for one in findings]})
+    results = {one.result for one in findings}
     if Result.MISSING in results or Result.UNKNOWN in results:
         raise typer.Exit(_FAILED)
     raise typer.Exit(DIFFERENT if Result.DIFFERENT in results else 0)

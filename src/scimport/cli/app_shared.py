@@ -12,6 +12,7 @@ import typer
 from scimport.cli import options
 
 if TYPE_CHECKING:
+    from scimport.apps.auth import Authenticator
     from scimport.apps.graph import Graph
     from scimport.apps.hosts import Endpoint
     from scimport.project import Pipeline, Project
@@ -49,6 +50,16 @@ class Managed:
         from scimport.provisioning.tenant import required  # noqa: PLC0415 - not needed for --help
 
         return required(self.graph, self.pipeline, self.endpoint)
+
+    def sign_in(self) -> Authenticator:
+        """How who uploads signs in, which need not be who manages the app.
+
+        Raises:
+            SignInError: A token that cannot be one.
+        """
+        from scimport.apps.auth import authenticator  # noqa: PLC0415 - not needed for --help
+
+        return authenticator(self.pipeline.config.app.auth, self.graph.endpoint.cloud, self.project.root)
 
     def job(self) -> Job:
         """What an apply works on.

@@ -113,6 +113,7 @@ def look(
             problems = error.problems
         counts = confirming.counts()
     _say(output, summary, counts)
+    _say_why(confirming.obstacle)
     return counts, problems
 
 
@@ -126,6 +127,10 @@ def _say(output: Output, summary: RunSummary, counts: OutcomeCounts) -> None:
         output.say(f"{who} not in it yet; in some minutes: scimport confirm {summary.pipeline}")
     if counts.rejected or counts.unconfirmed:
         output.say(f"Who and why: scimport confirm {summary.run_id}")
+
+
+def _say_why(obstacle: Problem | None) -> None:
+    Output(as_json=True).problems([obstacle] if obstacle else [])
 
 
 def time_of(seconds: float | None) -> str | None:
@@ -147,6 +152,7 @@ def _show(output: Output, found: Confirmation) -> None:
         output.table(title, ("key", "delivered"), late)
     if found.odd:
         output.say(f"{found.odd} of {found.entries} entries of the log could not be understood.")
+    _say_why(found.obstacle)
 
 
 def _first(total: int, shown: int, what: str) -> str:
@@ -160,6 +166,7 @@ def _document(found: Confirmation) -> dict[str, Any]:
         **{name: getattr(found.counts, name) for name in COUNTS},
         "entries": found.entries,
         "odd": found.odd,
+        "obstacle": problem_document(found.obstacle) if found.obstacle else None,
         "rejected_people": [_story(one) for one in found.rejected],
         "unconfirmed_people": [_story(one) for one in found.unconfirmed],
     }

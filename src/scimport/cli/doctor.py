@@ -9,8 +9,6 @@ import typer
 from scimport.cli import options
 from scimport.cli.output import Output
 
-_SIGNS = {"found": "green", "missing": "red", "unknown": "yellow"}
-
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
@@ -19,16 +17,11 @@ def register(app: typer.Typer) -> None:
 
 def doctor(context: typer.Context, name: options.Name, as_json: options.Json = False) -> None:
     """Look whether a pipeline could be loaded now: files, source, state, app; nobody is sent."""
-    from scimport.doctor import Result, examine  # noqa: PLC0415 - not needed for --help
+    from scimport.doctor import examine  # noqa: PLC0415 - not needed for --help
+    from scimport.findings import Result  # noqa: PLC0415
 
     project, output = options.find(context), Output(as_json=as_json)
-    findings = []
-    for one in examine(project, name):
-        findings.append(one)
-        output.console.print(f"[{_SIGNS[one.result]}]{one.result:<8}[/]", end="")
-        output.say(f"{one.check:<7} {one.found}")
-        if one.hint:
-            output.say(f"                {one.hint}", style="dim")
+    findings = output.findings(examine(project, name))
     healthy = all(one.result is not Result.MISSING for one in findings)
     output.say(f"{name} could be loaded now." if healthy else f"{name} could not be loaded as it should.")
     output.json(

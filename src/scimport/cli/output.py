@@ -13,6 +13,9 @@ from scimport.model import Problem, RunSummary, Severity
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from scimport.findings import Finding
+
+_SIGNS = {"found": "green", "missing": "red", "different": "yellow", "unknown": "yellow"}
 _COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "blue"}
 
 
@@ -67,6 +70,17 @@ class Output:
         if problem.hint:
             self.say(f"  {problem.hint}", style="dim")
 
+    def findings(self, findings: Iterable[Finding]) -> list[Finding]:
+        """Print what a doctor finds, as it finds it, with what to do; gives the findings back."""
+        listed = []
+        for one in findings:
+            listed.append(one)
+            self.console.print(f"[{_SIGNS[one.result]}]{one.result:<10}[/]", end="")
+            self.say(f"{one.check}: {one.found}" if one.found else one.check)
+            if one.hint:
+                self.say(f"{'':10}{one.hint}", style="dim")
+        return listed
+
     def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         """Print a table; numbers to the right."""
         # Many commands print none.
@@ -106,7 +120,7 @@ class Output:
             (plan.unresolved_managers, people, "whose manager is not known"),
             (delivery.rejected, people, "rejected by the endpoint"),
             (delivery.remaining, people, "still to be sent"),
-            (delivery.throttled, ("call",), "throttled"),
+            (delivery.throttled, ("call",), "throttled (429, the endpoint's limits) and sent again"),
         )
         if also := ", ".join(f"{plural(count, *noun)} {what}" for count, noun, what in seldom if count):
             self.say(f"Also: {also}.")

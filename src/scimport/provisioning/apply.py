@@ -14,13 +14,14 @@ from typing import Any
 
 from scimport.apps.graph import Graph, literal
 from scimport.apps.hosts import Endpoint
+from scimport.apps.job import job_of
 from scimport.codes import Code
 from scimport.errors import AppError, GraphRefusal, UsageError
 from scimport.model import Problem
 from scimport.project import Pipeline, Project
 from scimport.project.provisioning import REMOVED
 from scimport.project.values import did_you_mean
-from scimport.provisioning import secrets
+from scimport.provisioning import jobs, secrets
 from scimport.provisioning.difference import (
     Difference,
     row_differences,
@@ -36,7 +37,6 @@ from scimport.provisioning.schema import (
     wanted_row,
     wanted_rows,
 )
-from scimport.provisioning.status import job_state, quarantine_problem
 from scimport.provisioning.tenant import Tenant, find_template, job_templates, locate, object_id
 from scimport.provisioning.wanted import Settings, Wanted
 
@@ -140,12 +140,13 @@ def apply(job: Job, tell: Tell, *, start: bool = False, template: str = "") -> T
     tenant = _provisioning_job(tenant, tell)
     _settings(job, tenant, tell)
     _schema(job, tenant, tell)
-    runs = job_state(tenant.job).runs
+    runs = job_of(tenant.job).runs
     if not runs:
         test_connection(tenant)
         tell(Step("connection", "tested"))
     if start:
-        tell(Step("start", "" if runs else _start(tenant)))
+        started = jobs.start(tenant, job.pipeline.name)
+        tell(Step("start", "started: it listens for uploads" if started else ""))
     return tenant
 
 
@@ -315,14 +316,6 @@ def test_connection(tenant: Tenant) -> None:
             " the domain; see scimport app agents NAME. Then apply again."
         )
         raise AppError(Problem(Code.APP_NOT_READY, message, hint=hint, field="app")) from None
-
-
-def _start(tenant: Tenant) -> str:
-    tenant.graph.post(f"{tenant.job_path}/start")
-    after = job_state(tenant.graph.get(tenant.job_path))
-    if after.quarantine:
-        raise AppError(quarantine_problem(after))
-    return "started: it listens for uploads"
 
 
 # Schemas, kept and replaced

@@ -6,13 +6,15 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Any
 
+from scimport.apps.auth import Authenticator
 from scimport.apps.graph import Graph
 from scimport.apps.hosts import Endpoint
+from scimport.apps.job import job_of
 from scimport.codes import Code
 from scimport.errors import AppError, ScimportError
+from scimport.findings import Finding, Result, job_finding, token_finding, upload_finding
 from scimport.inputs import compiled
 from scimport.mappings.compiler import MappedLeaf
 from scimport.project import Pipeline, Project
@@ -20,7 +22,6 @@ from scimport.provisioning import secrets
 from scimport.provisioning.agents import agents
 from scimport.provisioning.apply import Job, differences, test_connection
 from scimport.provisioning.schema import Parts, Row, attributes_in, is_function
-from scimport.provisioning.status import explained, job_state
 from scimport.provisioning.tenant import Tenant, find_template, locate
 from scimport.provisioning.wanted import Wanted
 
@@ -33,32 +34,6 @@ _LIST = re.compile(r"(?P<name>\w+)\[(?P<index>\d+)\]\.(?P<part>\w+)")
 _ENVELOPE = ("schemas", "id", "meta")
 
 
-class Result(StrEnum):
-    """What a check found."""
-
-    FOUND = "found"
-    MISSING = "missing"
-    DIFFERENT = "different"
-    UNKNOWN = "unknown"
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One prerequisite.
-
-    Attributes:
-        what: What is needed.
-        result: Whether it is there.
-        detail: What was found.
-        hint: How to get it; empty when it is there.
-    """
-
-    what: str
-    result: Result
-    detail: str = ""
-    hint: str = ""
-
-
 @dataclass(frozen=True, slots=True)
 class Subject:
     """What is checked.
@@ -69,6 +44,7 @@ class Subject:
         endpoint: Its endpoint; None for the sandbox.
         wanted: The wanted app; None when the pipeline does not describe it.
         graph: How the tenant is called.
+        sign_in: How who uploads signs in.
     """
 
     project: Project
@@ -76,9 +52,10 @@ class Subject:
     endpoint: Endpoint | None
     wanted: Wanted | None
     graph: Graph
+    sign_in: Authenticator
 
 
-def checks(subject: Subject) -> Iterator[Check]:
+def checks(subject: Subject) -> Iterator[Finding]:
     """Check everything; what cannot be found out is ``unknown``, with the reason, and the rest goes on."""
     try:
         tenant = locate(subject.graph, subject.pipeline, subject.endpoint)
@@ -89,58 +66,64 @@ def checks(subject: Subject) -> Iterator[Check]:
     if subject.pipeline.config.app.target == "on-premises-ad":
         yield from _guarded("provisioning agent", lambda: _agents(subject))
     yield from _guarded("jobs of the licence", lambda: [_jobs(subject)])
+    yield from _guarded("token", lambda: _uploads(subject.sign_in))
     if tenant is None or not tenant.job:
         return
     yield from _guarded("notification e-mail", lambda: [_email(tenant)])
     yield from _guarded("connection", lambda: [_connection(tenant)])
-    yield _job(subject, tenant)
+    yield job_finding(job_of(tenant.job), subject.pipeline.name)
     yield from _guarded("attribute mappings", lambda: list(_drift(subject, tenant)))
     if (wanted := subject.wanted) is not None:
         yield from _guarded("app as described", lambda: [_as_described(subject, wanted)])
 
 
-def _guarded(what: str, check: Callable[[], Iterable[Check]]) -> Iterator[Check]:
+def _guarded(what: str, check: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
     try:
         yield from check()
     except ScimportError as error:
         yield _unknown(what, error)
 
 
-def _unknown(what: str, error: ScimportError) -> Check:
+def _unknown(what: str, error: ScimportError) -> Finding:
     problem = error.problems[0]
     missing = problem.code in (Code.PERMISSION_MISSING, Code.NO_APP, Code.AMBIGUOUS_APP)
-    return Check(what, Result.MISSING if missing else Result.UNKNOWN, problem.message, problem.hint)
+    return Finding(what, Result.MISSING if missing else Result.UNKNOWN, problem.message, problem.hint)
 
 
-def _app(subject: Subject, tenant: Tenant | None) -> Check:
+def _app(subject: Subject, tenant: Tenant | None) -> Finding:
     name = subject.pipeline.name
     if tenant is None or not tenant.job:
         detail = "there is none yet" if tenant is None else "the app has no provisioning job yet"
         hint = f"Make it: scimport app apply {name}; or in the portal, Enterprise apps, New application."
-        return Check("app", Result.MISSING, detail, hint)
-    return Check("app", Result.FOUND, f"'{tenant.name}', service principal {tenant.principal}")
+        return Finding("app", Result.MISSING, detail, hint)
+    return Finding("app", Result.FOUND, f"'{tenant.name}', service principal {tenant.principal}")
 
 
-def _agents(subject: Subject) -> Iterator[Check]:
+def _uploads(sign_in: Authenticator) -> Iterator[Finding]:
+    yield token_finding(sign_in)
+    yield upload_finding(sign_in)
+
+
+def _agents(subject: Subject) -> Iterator[Finding]:
     found = agents(subject.graph)
     domain = subject.pipeline.config.app.domain or ""
     active = [each for each in found.agents if each.active]
     if active:
         names = ", ".join(each.machine for each in active)
-        yield Check("provisioning agent", Result.FOUND, f"active on {names}")
+        yield Finding("provisioning agent", Result.FOUND, f"active on {names}")
     else:
         detail = "none is registered" if not found.agents else "none is active"
-        yield Check("provisioning agent", Result.MISSING, detail, found.hint)
+        yield Finding("provisioning agent", Result.MISSING, detail, found.hint)
     there = {each.casefold() for each in found.domains}
     if domain and domain.casefold() in there:
-        yield Check("domain", Result.FOUND, domain)
+        yield Finding("domain", Result.FOUND, domain)
     else:
         detail = f"'{domain}' is not registered; there are: {', '.join(found.domains) or 'none'}"
         hint = "Correct domain in the pipeline, or add the domain in the agent's configuration wizard."
-        yield Check("domain", Result.MISSING, detail, hint)
+        yield Finding("domain", Result.MISSING, detail, hint)
 
 
-def _jobs(subject: Subject) -> Check:
+def _jobs(subject: Subject) -> Finding:
     """The licence counts jobs by target; those of other makers of apps may not be seen."""
     app = subject.pipeline.config.app
     template = find_template(subject.graph, app.target)
@@ -149,53 +132,42 @@ def _jobs(subject: Subject) -> Check:
     limit = JOBS[app.daily_calls]
     detail = f"{count} of {limit} apps to {app.target}, by daily_calls {app.daily_calls}"
     if count <= limit:
-        return Check("jobs of the licence", Result.FOUND, detail)
+        return Finding("jobs of the licence", Result.FOUND, detail)
     hint = "Entra ID P1 and P2 allow 2 of each kind, Entra ID Governance 20: delete one, or get a licence."
-    return Check("jobs of the licence", Result.MISSING, detail, hint)
+    return Finding("jobs of the licence", Result.MISSING, detail, hint)
 
 
-def _email(tenant: Tenant) -> Check:
+def _email(tenant: Tenant) -> Finding:
     email = secrets.read_settings(tenant.secrets()).notification_email
     if email:
-        return Check("notification e-mail", Result.FOUND, email)
+        return Finding("notification e-mail", Result.FOUND, email)
     hint = "Without it the app goes into quarantine when it is started: set notification_email, and apply."
-    return Check("notification e-mail", Result.MISSING, "", hint)
+    return Finding("notification e-mail", Result.MISSING, "", hint)
 
 
-def _connection(tenant: Tenant) -> Check:
+def _connection(tenant: Tenant) -> Finding:
     try:
         test_connection(tenant)
     except AppError as error:
         if error.problems[0].code is not Code.APP_NOT_READY:
             raise
-        return Check("connection", Result.MISSING, error.problems[0].message, error.problems[0].hint)
-    return Check("connection", Result.FOUND, "tested")
+        return Finding("connection", Result.MISSING, error.problems[0].message, error.problems[0].hint)
+    return Finding("connection", Result.FOUND, "tested")
 
 
-def _job(subject: Subject, tenant: Tenant) -> Check:
-    state, name = job_state(tenant.job), subject.pipeline.name
-    if state.quarantine:
-        why, way = explained(state, name)
-        return Check("job", Result.MISSING, f"in quarantine ({state.quarantine}): {why}", f"{way}.")
-    if state.runs:
-        return Check("job", Result.FOUND, "runs: it listens for uploads")
-    hint = f"Uploads are taken and wait. Start it: scimport app start {name}"
-    return Check("job", Result.MISSING, f"is not running ({state.schedule})", hint)
-
-
-def _as_described(subject: Subject, wanted: Wanted) -> Check:
+def _as_described(subject: Subject, wanted: Wanted) -> Finding:
     job = Job(subject.project, subject.pipeline, subject.endpoint, wanted, subject.graph)
     found = differences(job)
     if not found:
-        return Check("app as described", Result.FOUND)
+        return Finding("app as described", Result.FOUND)
     hint = f"See scimport app plan {subject.pipeline.name}; then app apply, or app pull."
-    return Check("app as described", Result.DIFFERENT, f"{len(found)} differences", hint)
+    return Finding("app as described", Result.DIFFERENT, f"{len(found)} differences", hint)
 
 
 # What we send, and what the mappings take
 
 
-def _drift(subject: Subject, tenant: Tenant) -> Iterator[Check]:
+def _drift(subject: Subject, tenant: Tenant) -> Iterator[Finding]:
     parts = Parts(tenant.schema())
     mapping, _ = compiled(subject.project, subject.pipeline, None, datetime.now(UTC))
     sent = sent_attributes(mapping.leaves)
@@ -207,18 +179,18 @@ def _drift(subject: Subject, tenant: Tenant) -> Iterator[Check]:
             f" scimport app apply {name}, or take them out of the mapping."
         )
         detail = f"no mapping takes {', '.join(sorted(not_taken))}"
-        yield Check("attributes that we send", Result.DIFFERENT, detail, hint)
+        yield Finding("attributes that we send", Result.DIFFERENT, detail, hint)
     else:
-        yield Check("attributes that we send", Result.FOUND, f"all {len(sent)} have a mapping")
+        yield Finding("attributes that we send", Result.FOUND, f"all {len(sent)} have a mapping")
     needed, optional = ([each for each in not_sent if _needs(each[0]) is must] for must in (True, False))
     if needed:
         hint = "Send the attribute, or change the mapping, or take it away with `none`."
-        yield Check(
+        yield Finding(
             "attributes that mappings need", Result.DIFFERENT, f"we do not send {_rows(needed)}", hint
         )
     else:
         detail = f"these stay empty: {_rows(optional)}" if optional else f"{len(parts.rows)} mappings"
-        yield Check("attributes that mappings need", Result.FOUND, detail)
+        yield Finding("attributes that mappings need", Result.FOUND, detail)
 
 
 def _needs(row: Row) -> bool:

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from scimport.apps.graph import literal
+from scimport.apps.job import Job, job_of
 from scimport.errors import AppError
-from scimport.provisioning.status import JobState, job_state, quarantine_problem
+from scimport.provisioning.status import job_problem
 from scimport.provisioning.tenant import Tenant, object_id
 
 RESET_SCOPES = ("Watermark", "Escrows", "QuarantineState", "ConnectorDataStore", "Full", "ForceDeletes")
@@ -18,28 +19,32 @@ BUTTON = ("Watermark", "Escrows", "QuarantineState")
 """What the portal's button forgets."""
 
 
-def state_of(tenant: Tenant) -> JobState:
+def state_of(tenant: Tenant) -> Job:
     """Read the job again."""
-    return job_state(tenant.graph.get(tenant.job_path))
+    return job_of(tenant.graph.get(tenant.job_path))
 
 
-def start(tenant: Tenant) -> bool:
+def start(tenant: Tenant, name: str) -> bool:
     """Start a job, or let it go on: it listens for uploads. Returns whether it had to.
+
+    Args:
+        tenant: The app.
+        name: Name of the pipeline.
 
     Raises:
         AppError: It went into quarantine at once.
     """
-    if job_state(tenant.job).runs:
+    if job_of(tenant.job).runs:
         # Microsoft asks not to start what is running.
         return False
     tenant.graph.post(f"{tenant.job_path}/start")
-    _check(tenant)
+    check(tenant, name)
     return True
 
 
 def stop(tenant: Tenant) -> bool:
     """Pause a job: the cycle ends first; uploads are taken and wait. Returns whether it ran."""
-    if job_state(tenant.job).schedule != "Active":
+    if job_of(tenant.job).schedule != "Active":
         return False
     tenant.graph.post(f"{tenant.job_path}/pause")
     return True
@@ -47,24 +52,34 @@ def stop(tenant: Tenant) -> bool:
 
 def purges(tenant: Tenant, scope: Collection[str]) -> bool:
     """Whether a restart throws away what was uploaded and not processed."""
-    return not job_state(tenant.job).runs and "ForceDeletes" not in scope
+    return not job_of(tenant.job).runs and "ForceDeletes" not in scope
 
 
-def restart(tenant: Tenant, scope: Collection[str]) -> None:
+def restart(tenant: Tenant, name: str, scope: Collection[str]) -> None:
     """Restart a job.
+
+    Args:
+        tenant: The app.
+        name: Name of the pipeline.
+        scope: What it forgets, of ``RESET_SCOPES``.
 
     Raises:
         AppError: It went into quarantine at once.
     """
     criteria = {"resetScope": ", ".join(scope)}
     tenant.graph.post(f"{tenant.job_path}/restart", {"criteria": criteria})
-    _check(tenant)
+    check(tenant, name)
 
 
-def _check(tenant: Tenant) -> None:
+def check(tenant: Tenant, name: str) -> None:
+    """Look at a job that was just started.
+
+    Raises:
+        AppError: It went into quarantine at once.
+    """
     state = state_of(tenant)
-    if state.quarantine:
-        raise AppError(quarantine_problem(state))
+    if state.quarantined and (problem := job_problem(state, name)):
+        raise AppError(problem)
 
 
 def delete_job(tenant: Tenant) -> None:

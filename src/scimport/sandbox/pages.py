@@ -15,6 +15,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -32,6 +33,7 @@ PEOPLE: Final = 50
 ACTIONS: Final = ("create", "update", "disable", "stageddelete", "other")
 STATUSES: Final = ("success", "failure", "skipped")
 _NAMES: Final = {"entra-id": "Microsoft Entra ID", "on-premises-ad": "Active Directory"}
+_PARTS: Final = re.compile(r"@?[^:.,=@]*[:.,=]?", re.DOTALL)
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]")
 _HEADERS: Final = {
     "content-security-policy": "default-src 'none'; style-src 'self'; img-src data:; form-action 'self';"
@@ -116,21 +118,20 @@ async def list_mappings(request: Request) -> Response:
 
 
 async def list_people(request: Request) -> Response:
-    """``/apps/{job}/people``: people by key; ``q`` looks into keys and attributes."""
+    """``/apps/{job}/people``: people by key; ``q`` is how a key begins, or part of a name."""
     app, query = app_of(request), request.query_params
     wanted, after = query.get("q", "").strip(), query.get("after", "")
     connection = tenant_of(request).store.connection
-    people = views.people(connection, app, wanted, after, PEOPLE + 1)
-    more = _link(request, after=people[PEOPLE - 1]["source"]) if len(people) > PEOPLE else ""
+    people, beyond = views.people(connection, app, wanted, after, PEOPLE)
     enabled = TARGETS[app.target].enabled
     return _app_page(
         request,
         "people.html",
         app,
         "People",
-        people=people[:PEOPLE],
+        people=people,
         q=wanted,
-        more=more,
+        more=_link(request, after=beyond) if beyond else "",
         enabled=enabled,
         after=after,
     )
@@ -249,7 +250,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"moment": _moment, "query": urlencode}
+    environment.filters |= {"moment": _moment, "query": urlencode, "broken": _broken}
     environment.globals |= {
         "state_word": _state_word,
         "state_class": _state_class,
@@ -262,6 +263,11 @@ def _environment() -> Environment:
 def _moment(text: str) -> str:
     """A time of Graph as people read it."""
     return f"{text[:10]} {text[11:19]}"
+
+
+def _broken(text: object) -> Markup:
+    """A long name or address, with the places where it may go on in the next line."""
+    return Markup("<wbr>").join(filter(None, _PARTS.findall(str(text))))
 
 
 def _state_word(app: App) -> str:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
 from scimport.sandbox.apps import App
+
+SEARCHED: Final = 10_000
+"""People whose names a page looks at."""
+_SHOWN: Final = ("displayName", "cn", "userPrincipalName", "mail")
 
 
 def counts(connection: sqlite3.Connection, app: App) -> dict[str, int]:
@@ -27,34 +31,52 @@ def state(connection: sqlite3.Connection, app: App) -> dict[str, int]:
 
 def people(
     connection: sqlite3.Connection, app: App, wanted: str, after: str, top: int
-) -> list[dict[str, Any]]:
+) -> tuple[list[dict[str, Any]], str]:
     """People of an app by key, with the attributes that the directory has.
 
     Args:
         connection: The database.
         app: The app.
-        wanted: A key, else part of a key or of the attributes; empty for everybody.
-        after: The last key of the page before; empty for the first page.
+        wanted: How a key begins; where none does, part of a name or an account. Empty for everybody.
+        after: Where the page before has ended; empty for the first page.
         top: People of a page.
+
+    Returns:
+        The people, and where the next page begins; empty when nobody is left. A search for a name looks at
+        ``SEARCHED`` people at most, so that its page may have few people, or none, and still go on.
     """
-    if wanted and (exact := _people(connection, " AND source = :wanted", app, wanted, after, top)):
-        return exact
-    part = " AND (instr(lower(source), :wanted) OR instr(lower(CAST(attributes AS TEXT)), :wanted))"
-    return _people(connection, part if wanted else "", app, wanted.lower(), after, top)
+    if wanted and next(_people(connection, app, wanted, "", 1), None) is None:
+        return _named(connection, app, wanted.casefold(), after, top)
+    found = list(_people(connection, app, wanted, after, top + 1))
+    return found[:top], found[top - 1]["source"] if len(found) > top else ""
+
+
+def _named(
+    connection: sqlite3.Connection, app: App, wanted: str, after: str, top: int
+) -> tuple[list[dict[str, Any]], str]:
+    found: list[dict[str, Any]] = []
+    last = ""
+    for number, person in enumerate(_people(connection, app, "", after, SEARCHED + 1)):
+        is_wanted = any(wanted in str(person["attributes"].get(name, "")).casefold() for name in _SHOWN)
+        if number == SEARCHED or (is_wanted and len(found) == top):
+            return found, last
+        if is_wanted:
+            found.append(person)
+        last = person["source"]
+    return found, ""
 
 
 def _people(
-    connection: sqlite3.Connection, chosen: str, app: App, wanted: str, after: str, top: int
-) -> list[dict[str, Any]]:
+    connection: sqlite3.Connection, app: App, begins: str, after: str, top: int
+) -> Iterator[dict[str, Any]]:
     rows = connection.execute(
-        "SELECT source, guid, modified, attributes FROM link JOIN user ON user.id = link.user"  # noqa: S608 - own words
-        f" WHERE app = :app AND source > :after{chosen} ORDER BY source LIMIT :top",
-        {"app": app.id, "after": after, "wanted": wanted, "top": top},
+        "SELECT source, guid, modified, attributes FROM link JOIN user ON user.id = link.user"
+        " WHERE app = :app AND source > :after AND source >= :begins AND source < :ends"
+        " ORDER BY source LIMIT :top",
+        {"app": app.id, "after": after, "begins": begins, "ends": f"{begins}\U0010ffff", "top": top},
     )
-    return [
-        {"source": source, "guid": guid, "modified": modified, "attributes": orjson.loads(attributes)}
-        for source, guid, modified, attributes in rows
-    ]
+    for source, guid, modified, attributes in rows:
+        yield {"source": source, "guid": guid, "modified": modified, "attributes": orjson.loads(attributes)}
 
 
 def entry(connection: sqlite3.Connection, number: int) -> sqlite3.Row | None:

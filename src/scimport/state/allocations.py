@@ -127,5 +127,6 @@ def accept(connection: Connection, pipeline: str, plan_id: str, keys: Sequence[s
 def drop_unused(connection: Connection, pipeline: str) -> None:
     """Drop what plans have allotted that nobody will send any more."""
     sending = select(plan.c.id).where(plan.c.pipeline == pipeline, plan.c.state == "applying")
-    abandoned = and_(allocation.c.plan_id != "", allocation.c.plan_id.not_in(sending))
+    # Greater than, not unlike: what is somebody's for good is passed over by the index.
+    abandoned = and_(allocation.c.plan_id > "", allocation.c.plan_id.not_in(sending))
     connection.execute(delete(allocation).where(allocation.c.pipeline == pipeline, abandoned))

@@ -12,9 +12,10 @@ DAY = 86_400.0
 
 def last_scope(connection: Connection, pipeline: str) -> str | None:
     """The scope that the last call of a pipeline counted against: its tenant; None before the first one."""
-    query = select(delivery.c.scope).join(plan, plan.c.id == delivery.c.plan_id)
-    newest = query.where(plan.c.pipeline == pipeline).order_by(delivery.c.id.desc()).limit(1)
-    return connection.execute(newest).scalar()
+    last = select(func.max(delivery.c.id)).where(delivery.c.plan_id == plan.c.id).scalar_subquery()
+    newest = select(func.max(last)).where(plan.c.pipeline == pipeline)
+    query = select(delivery.c.scope).where(delivery.c.id == newest.scalar_subquery())
+    return connection.execute(query).scalar()
 
 
 def used_calls(connection: Connection, scope: str, now: float) -> tuple[int, float | None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, and_, func, select
+from sqlalchemy import Connection, func, select
 
 from scimport.codes import Code
 from scimport.model import Problem, Severity
@@ -85,10 +85,9 @@ def key_of(connection: Connection, pipeline: str, name: str) -> str | None:
 
 def acknowledged(connection: Connection, vault: Vault, pipeline: str, key: str) -> Acknowledged | None:
     """The person as last accepted; None for somebody who never was."""
-    is_current = and_(outcome.c.person_id == person.c.id, outcome.c.delivery_id == person.c.delivery_id)
     joined = (
         person.outerjoin(person_user, person_user.c.person_id == person.c.id)
-        .outerjoin(outcome, is_current)
+        .outerjoin(outcome, outcome.c.person_id == person.c.id)
         .outerjoin(delivery, delivery.c.id == person.c.delivery_id)
     )
     words = [

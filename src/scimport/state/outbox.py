@@ -32,7 +32,7 @@ from scimport.apps.outbox import Delivery, DeliveryResult, Operation, Wait
 from scimport.codes import Code
 from scimport.errors import BudgetError
 from scimport.model import ChangeKind, DeliveryCounts, Problem, Status
-from scimport.state import allocations, schema
+from scimport.state import allocations, outcomes, schema
 from scimport.state.calls import DAY, used_calls
 from scimport.state.database import Database
 from scimport.state.plans import Plans
@@ -95,6 +95,7 @@ class StateOutbox:
         self._waiting: deque[tuple[int, Operation]] = deque()
         self._held: dict[int, int] = {}
         self._acknowledge = _acknowledgement(database.dialect)
+        self._wait_for_log = outcomes.wait(database.dialect)
         with database.write() as connection:
             _ensure_pace(database, connection, limits.scope)
             _close_lost(connection, plan_id, database.now(connection))
@@ -222,6 +223,7 @@ class StateOutbox:
         connection.execute(known, {"ids": ids, "at": now, "by": delivery.id})
         connection.execute(new, {"ids": ids, "at": now, "by": delivery.id})
         connection.execute(users, {"ids": ids})
+        connection.execute(self._wait_for_log, {"ids": ids, "at": now, "by": delivery.id})
         self._await_managers(connection, ids)
         keys = [one.key for one in delivery.operations]
         allocations.accept(connection, self._pipeline, self._plan_id, keys)

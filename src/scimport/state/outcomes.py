@@ -1,24 +1,27 @@
 """What became of the people of one pipeline after their last delivery, as the endpoint's log has it.
 
-A person waits from the moment a delivery is accepted until there is an outcome of that very delivery: the
-outcome of an earlier one stays in the table and says nothing any more.
+A person waits from the moment a delivery is accepted: that puts ``waiting`` in the place of the outcome of
+any earlier one. What is asked for often, such as who waits, is found without looking at everybody else.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     Connection,
+    Double,
     Select,
+    String,
     UpdateBase,
-    and_,
     bindparam,
     func,
-    insert,
+    literal,
+    null,
     select,
     update,
 )
@@ -26,12 +29,14 @@ from sqlalchemy.dialects import mysql, postgresql, sqlite
 
 from scimport.model import Status
 from scimport.state.database import Database
-from scimport.state.schema import change, delivery, outcome, person, person_user
+from scimport.state.schema import change, delivery, log_end, outcome, person, person_user, plan
 from scimport.state.vault import Values
 
 _PAGE = 500
 _COLUMNS = tuple(column.name for column in outcome.columns)
-_IS_CURRENT = and_(outcome.c.person_id == person.c.id, outcome.c.delivery_id == person.c.delivery_id)
+_WORDS = ("code", "reason", "recommended_action", "change_id", "cycle_id")
+WAITING = "waiting"
+"""Status of who was accepted and is not in the log yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +55,7 @@ class Delivered(NamedTuple):
 
     Attributes:
         sent_at: When the request was sent, by the state's clock.
-        status: Known outcome; empty while the person waits.
+        status: Known outcome, or ``waiting``.
         logged_at: Time of the log's entry that says so, by the endpoint's clock; None without one.
     """
 
@@ -106,29 +111,33 @@ class Outcomes:
 
     def __init__(self, database: Database, pipeline: str, plan_id: str = "") -> None:
         self._pipeline = pipeline
-        self._vault = database.vault
+        self._database, self._vault = database, database.vault
         self._plan_id = plan_id
-        self._store = _upsert(database.dialect)
 
     def counts(self, connection: Connection) -> OutcomeCounts:
         """How many people have which outcome."""
-        status = func.coalesce(outcome.c.status, "waiting")
-        query = self._mine(select(status, func.count()).select_from(person.outerjoin(outcome, _IS_CURRENT)))
-        return OutcomeCounts(**{row[0]: row[1] for row in connection.execute(query.group_by(status))})
+        query = self._mine(select(outcome.c.status, func.count())).where(outcome.c.status.in_(_STATUSES))
+        counts = {row[0]: row[1] for row in connection.execute(query.group_by(outcome.c.status))}
+        return OutcomeCounts(**counts)
+
+    def has(self, connection: Connection, status: Status) -> bool:
+        """Whether anybody has an outcome."""
+        query = self._mine(select(outcome.c.person_id)).where(outcome.c.status == status.value)
+        return connection.execute(query.limit(1)).first() is not None
 
     def oldest_waiting(self, connection: Connection) -> tuple[float, float] | None:
-        """When the delivery was sent and accepted that was the first of those still waited for."""
-        joined = person.join(delivery, delivery.c.id == person.c.delivery_id).outerjoin(outcome, _IS_CURRENT)
-        times = func.min(delivery.c.sent_at), func.min(person.c.acknowledged_at)
-        query = select(*times).select_from(joined).where(outcome.c.person_id.is_(None))
-        sent, accepted = connection.execute(self._mine(query)).one()
-        return None if sent is None else (float(sent), float(accepted))
+        """When the delivery was sent and accepted that was accepted first of those still waited for."""
+        query = select(delivery.c.sent_at, outcome.c.accepted_at).join(
+            delivery, delivery.c.id == outcome.c.delivery_id
+        )
+        query = self._mine(query).where(outcome.c.status == WAITING).order_by(outcome.c.accepted_at).limit(1)
+        row = connection.execute(query).one_or_none()
+        return None if row is None else (float(row[0]), float(row[1]))
 
     def newest_logged(self, connection: Connection) -> float | None:
         """Time of the newest entry of the log that is known; None for none."""
-        joined = person.join(outcome, outcome.c.person_id == person.c.id)
-        query = select(func.max(outcome.c.logged_at)).select_from(joined)
-        newest = connection.execute(query.where(person.c.pipeline == self._pipeline)).scalar()
+        query = select(log_end.c.logged_at).where(log_end.c.pipeline == self._pipeline)
+        newest = connection.execute(query).scalar()
         return None if newest is None else float(newest)
 
     def find(self, connection: Connection, external_ids: Sequence[str]) -> list[Delivered]:
@@ -156,74 +165,119 @@ class Outcomes:
         """Keep outcomes, and the status of the changes that they are the outcome of."""
         if not outcomes:
             return
-        rows = [
-            {"person_id": one.person.person_id, "delivery_id": one.person.delivery_id, "noted_at": now}
-            | {name: value for name, value in one._asdict().items() if name != "person"}
-            | {"status": one.status.value}
-            for one in outcomes
-        ]
-        connection.execute(self._store, rows)
+        connection.execute(_OUTCOME, [_outcome_row(one, now) for one in outcomes])
         connection.execute(_CHANGE_STATUS, [_change_row(one) for one in outcomes])
+        newest = max((one.logged_at for one in outcomes if one.logged_at is not None), default=None)
+        if newest is not None:
+            self._keep_end(connection, newest)
 
-    def give_up(
-        self, connection: Connection, accepted_before: float, now: float, after: int = 0
-    ) -> list[Delivered]:
+    def _keep_end(self, connection: Connection, newest: float) -> None:
+        columns = ("pipeline", "logged_at")
+        if not self._database.insert_many(connection, log_end, columns, [(self._pipeline, newest)]):
+            mine = (log_end.c.pipeline == self._pipeline, log_end.c.logged_at < newest)
+            connection.execute(update(log_end).where(*mine).values(logged_at=newest))
+
+    def give_up(self, connection: Connection, accepted_before: float, now: float) -> list[Delivered]:
         """Some of those who have waited since before a time are unconfirmed from now on.
 
         Args:
             connection: In a transaction, which stays short.
             accepted_before: By the state's clock.
             now: By the same clock.
-            after: Id of the last person of the page before.
 
         Returns:
-            The people of this page, by id; none at the end.
+            The people of this page; none at the end.
         """
-        late = (person.c.acknowledged_at <= accepted_before, outcome.c.person_id.is_(None))
-        query = self._mine(_delivered().where(*late, person.c.id > after))
-        rows = connection.execute(query.order_by(person.c.id).limit(_PAGE))
+        query = self._mine(_delivered()).where(
+            outcome.c.status == WAITING, outcome.c.accepted_at <= accepted_before
+        )
+        rows = connection.execute(query.order_by(outcome.c.accepted_at).limit(_PAGE))
         page = [Delivered(*row) for row in rows]
         self.keep(connection, [Outcome(one, Status.UNCONFIRMED) for one in page], now)
         return page
 
     def listed(self, connection: Connection, status: Status, count: int | None) -> Iterator[Story]:
         """The first people with an outcome, by key; all of them for a ``count`` of None."""
-        columns = (person.c.key, outcome.c.status, person.c.acknowledged_at, outcome.c.logged_at)
+        columns = (person.c.key, outcome.c.status, outcome.c.accepted_at, outcome.c.logged_at)
         words = (outcome.c.code, outcome.c.reason, outcome.c.recommended_action)
-        joined = select(*columns, *words).select_from(person.join(outcome, _IS_CURRENT))
-        query = self._mine(joined.where(outcome.c.status == status.value)).order_by(person.c.key).limit(count)
+        query = self._mine(select(*columns, *words).join(person, person.c.id == outcome.c.person_id))
+        query = query.where(outcome.c.status == status.value).order_by(person.c.key).limit(count)
         for row in connection.execute(query):
             yield Story(*row)
 
     def reasons(self, connection: Connection, count: int) -> list[tuple[str, int]]:
         """The endpoint's codes of rejections and how many people each is of, the most frequent first."""
         number = func.count()
-        joined = select(outcome.c.code, number).select_from(person.join(outcome, _IS_CURRENT))
-        query = self._mine(joined.where(outcome.c.status == Status.REJECTED.value))
+        query = self._mine(select(outcome.c.code, number)).where(outcome.c.status == Status.REJECTED.value)
         query = query.group_by(outcome.c.code).order_by(number.desc(), outcome.c.code).limit(count)
         return [(row[0], int(row[1])) for row in connection.execute(query)]
 
     def _mine(self, query: Select[Any]) -> Select[Any]:
-        query = query.where(person.c.pipeline == self._pipeline)
+        query = query.where(outcome.c.pipeline == self._pipeline)
         return query.where(_is_of_plan(self._plan_id)) if self._plan_id else query
 
 
 def _is_of_plan(plan_id: str) -> ColumnElement[bool]:
-    return person.c.delivery_id.in_(select(delivery.c.id).where(delivery.c.plan_id == plan_id))
+    return outcome.c.delivery_id.in_(select(delivery.c.id).where(delivery.c.plan_id == plan_id))
+
+
+_STATUSES = (WAITING, *(field.name for field in fields(OutcomeCounts) if field.name != WAITING))
 
 
 def _delivered() -> Select[Any]:
-    joined = person.join(delivery, delivery.c.id == person.c.delivery_id).outerjoin(outcome, _IS_CURRENT)
+    joined = outcome.join(person, person.c.id == outcome.c.person_id).join(
+        delivery, delivery.c.id == outcome.c.delivery_id
+    )
     return select(
         person.c.id,
         person.c.key,
         person.c.external_id,
-        person.c.delivery_id,
+        outcome.c.delivery_id,
         delivery.c.plan_id,
         delivery.c.sent_at,
-        func.coalesce(outcome.c.status, ""),
+        outcome.c.status,
         outcome.c.logged_at,
     ).select_from(joined)
+
+
+def wait(dialect: str) -> UpdateBase:
+    """The statement by which people wait for what becomes of them.
+
+    Parameters are ``ids`` of changes that were accepted just now, whose people are known: ``by`` a delivery,
+    ``at`` a time in seconds.
+    """
+    at: ColumnElement[Any] = bindparam("at", type_=Double())
+    values: dict[str, ColumnElement[Any]] = dict.fromkeys(_WORDS, literal("", String()))
+    values |= {"status": literal(WAITING, String()), "accepted_at": at, "logged_at": null(), "noted_at": at}
+    values |= {"delivery_id": bindparam("by", type_=BigInteger())}
+    values |= {"person_id": person.c.id, "pipeline": person.c.pipeline}
+    source = select(*(values[name] for name in _COLUMNS)).where(
+        change.c.id.in_(bindparam("ids", expanding=True)),
+        plan.c.id == change.c.plan_id,
+        person.c.pipeline == plan.c.pipeline,
+        person.c.key == change.c.key,
+    )
+    if dialect in {"mysql", "mariadb"}:
+        into = mysql.insert(outcome).from_select(_COLUMNS, source)
+        return into.on_duplicate_key_update({name: into.inserted[name] for name in _COLUMNS[1:]})
+    own = (postgresql.insert if dialect == "postgresql" else sqlite.insert)(outcome)
+    own = own.from_select(_COLUMNS, source)
+    excluded = {name: own.excluded[name] for name in _COLUMNS[1:]}
+    return own.on_conflict_do_update(index_elements=["person_id"], set_=excluded)
+
+
+_OUTCOME = (
+    update(outcome)
+    .where(outcome.c.person_id == bindparam("of_person"), outcome.c.delivery_id == bindparam("of_delivery"))
+    .values({name: bindparam(name) for name in ("status", "logged_at", "noted_at", *_WORDS)})
+)
+
+
+def _outcome_row(one: Outcome, now: float) -> dict[str, object]:
+    person = one.person
+    row = {"of_person": person.person_id, "of_delivery": person.delivery_id, "status": one.status.value}
+    words = {name: getattr(one, name) for name in _WORDS}
+    return row | {"logged_at": one.logged_at, "noted_at": now} | words
 
 
 _CHANGE_STATUS = (
@@ -245,14 +299,3 @@ def _change_row(one: Outcome) -> dict[str, object]:
         "of_delivery": person.delivery_id,
         "new_status": one.status.value,
     }
-
-
-def _upsert(dialect: str) -> UpdateBase:
-    if dialect in {"mysql", "mariadb"}:
-        into = mysql.insert(outcome)
-        return into.on_duplicate_key_update({name: into.inserted[name] for name in _COLUMNS[1:]})
-    if dialect in {"postgresql", "sqlite"}:
-        own = (postgresql.insert if dialect == "postgresql" else sqlite.insert)(outcome)
-        values = {name: own.excluded[name] for name in _COLUMNS[1:]}
-        return own.on_conflict_do_update(index_elements=["person_id"], set_=values)
-    return insert(outcome)

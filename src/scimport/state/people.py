@@ -83,11 +83,18 @@ class People:
 
     def id_range(self, connection: Connection) -> tuple[int, int]:
         """Smallest and largest id of a person of this pipeline; (1, 0) when there is none."""
-        query = select(func.min(person.c.id), func.max(person.c.id)).where(
-            person.c.pipeline == self._pipeline
-        )
-        low, high = connection.execute(query).one()
-        return (1, 0) if low is None else (low, high)
+        ends: list[int] = []
+        for active in (True, False):
+            # The first and the last of an index, where both at once, or of all, would be a look at each.
+            mine = person.c.pipeline == self._pipeline, person.c.active == active
+            for end in (func.min(person.c.id), func.max(person.c.id)):
+                ends += filter(None, [connection.execute(select(end).where(*mine)).scalar()])
+        return (min(ends), max(ends)) if ends else (1, 0)
+
+    def any(self, connection: Connection) -> bool:
+        """Whether anybody is known."""
+        query = select(person.c.id).where(person.c.pipeline == self._pipeline).limit(1)
+        return connection.execute(query).first() is not None
 
     def refresh(self, connection: Connection, digests: Sequence[tuple[int, bytes]]) -> None:
         """Keep the new row digests (id, digest) of people whose user came out as it was."""

@@ -16,7 +16,7 @@ from scimport.codes import Code
 from scimport.model import Change, ChangeKind, PlanCounts, Problem, Severity, Status
 from scimport.state import allocations, schema
 from scimport.state.database import Database
-from scimport.state.queue import Queue
+from scimport.state.queue import Queue, planned_in_order
 from scimport.state.schema import change, delivery, person, person_user, plan, problem
 from scimport.state.vault import Values
 
@@ -165,11 +165,14 @@ class Plans:
             select(change.c.key, person_user.c.body, change.c.body)
             .join(person, and_(person.c.pipeline == self._pipeline, person.c.key == change.c.key))
             .join(person_user, person_user.c.person_id == person.c.id)
-            .where(change.c.plan_id == plan_id, change.c.status == Status.PLANNED.value)
             .where(change.c.kind.in_((ChangeKind.MOVER.value, ChangeKind.LEAVER.value)))
             .order_by(change.c.id)
         )
-        query = query.where(change.c.key.in_(keys)) if keys else query
+        if keys:
+            some = change.c.plan_id == plan_id, change.c.status == Status.PLANNED.value
+            query = query.where(*some, change.c.key.in_(keys))
+        else:
+            query = query.where(planned_in_order(connection, plan_id))
         for page in connection.execute(query).partitions(500):
             for key, known, staged in page:
                 before, after = (vault.open(name, key, bytes(body)) for body in (known, staged))

@@ -6,12 +6,12 @@ finished, the runs that guards compare with, and whatever is about people whose 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, Table, and_, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, Table, and_, delete, func, or_, select, update
 
 from scimport.codes import Code
 from scimport.errors import UsageError
@@ -19,8 +19,10 @@ from scimport.model import Problem, Status
 from scimport.state.calls import DAY
 from scimport.state.database import Database
 from scimport.state.outbox import LOST_AFTER
+from scimport.state.outcomes import WAITING
 from scimport.state.plans import Plans, PlanState
 from scimport.state.schema import (
+    WORDED,
     allocation,
     awaited_manager,
     change,
@@ -87,10 +89,10 @@ def expire(database: Database, ages: Ages, *, at_most: int | None = None, dry_ru
         old = select(plan.c.id).where(_old_plan(now - max(ages.plans, LEAST)))
         found["changes"] = sweep(change, change.c.plan_id.in_(old))
         found["problems"] = sweep(problem, problem.c.plan_id.in_(old))
+        sweep.order(old)
         wanted = _old_plan(now - max(ages.plans, LEAST))
         left = [select(one.c.id).where(one.c.plan_id == plan.c.id).exists() for one in (change, problem)]
         found["plans"] = sweep(plan, wanted if dry_run else and_(wanted, ~or_(*left)))
-        sweep.orphans()
     if ages.runs is not None:
         before = now - max(ages.runs, LEAST)
         found["runs"] = sweep(run, _old_run(database, before))
@@ -109,17 +111,16 @@ class _Sweep:
     def __call__(self, table: Table, condition: ColumnElement[bool]) -> int:
         return self._each(table.c.id, condition, lambda ids: delete(table).where(table.c.id.in_(ids)))
 
-    def orphans(self) -> None:
-        """Remove the order in which plans were sent that are gone: a row for some hundred people."""
+    def order(self, plans: Select[Any]) -> None:
+        """Remove the order in which plans were sent: a row for some hundred people."""
         if not self._dry_run:
             with self._database.write() as connection:
-                connection.execute(delete(queue).where(queue.c.plan_id.not_in(select(plan.c.id))))
+                connection.execute(delete(queue).where(queue.c.plan_id.in_(plans)))
 
     def words(self, before: float) -> int:
-        worded = or_(outcome.c.reason != "", outcome.c.recommended_action != "")
         return self._each(
             outcome.c.person_id,
-            and_(outcome.c.noted_at < before, worded),
+            and_(outcome.c.noted_at < before, WORDED),
             lambda ids: (
                 update(outcome).where(outcome.c.person_id.in_(ids)).values(reason="", recommended_action="")
             ),
@@ -145,25 +146,20 @@ class _Sweep:
 _PAGE = 1000
 
 
-def _waited_for() -> Any:
-    """Deliveries of people whose outcome is not known yet."""
-    current = and_(outcome.c.person_id == person.c.id, outcome.c.delivery_id == person.c.delivery_id)
-    unknown = or_(outcome.c.person_id.is_(None), outcome.c.status == Status.UNCONFIRMED.value)
-    return select(person.c.delivery_id).select_from(person.outerjoin(outcome, current)).where(unknown)
+def _is_waited_for() -> ColumnElement[bool]:
+    """Whether a delivery has people whose outcome is not known yet."""
+    of_it = outcome.c.delivery_id == delivery.c.id, outcome.c.status.in_((WAITING, Status.UNCONFIRMED.value))
+    return select(outcome.c.person_id).where(*of_it).exists()
 
 
 def _old_plan(before: float) -> ColumnElement[bool]:
-    waited_for = select(delivery.c.plan_id).where(delivery.c.id.in_(_waited_for()))
-    return and_(plan.c.created_at < before, plan.c.state.in_(_FINISHED), plan.c.id.not_in(waited_for))
+    waited_for = select(delivery.c.id).where(delivery.c.plan_id == plan.c.id, _is_waited_for()).exists()
+    return and_(plan.c.created_at < before, plan.c.state.in_(_FINISHED), ~waited_for)
 
 
 def _old_delivery(before: float) -> ColumnElement[bool]:
     unfinished = select(plan.c.id).where(plan.c.state.not_in(_FINISHED))
-    return and_(
-        delivery.c.sent_at < before,
-        delivery.c.id.not_in(_waited_for()),
-        delivery.c.plan_id.not_in(unfinished),
-    )
+    return and_(delivery.c.sent_at < before, ~_is_waited_for(), delivery.c.plan_id.not_in(unfinished))
 
 
 def _old_run(database: Database, before: float) -> ColumnElement[bool]:
@@ -176,11 +172,20 @@ def _compared(database: Database) -> list[str]:
     """The last runs of each pipeline, and those that guards compare with."""
     kept: list[str] = []
     with database.read() as connection:
-        for name in connection.execute(select(run.c.pipeline).distinct()).scalars().all():
+        for name in _pipelines(connection):
             newest = select(run.c.id).where(run.c.pipeline == name).order_by(run.c.started_at.desc())
             kept += connection.execute(newest.limit(1)).scalars()
             kept += connection.execute(newest.where(run.c.state == "done").limit(COMPARED)).scalars()
     return kept
+
+
+def _pipelines(connection: Connection) -> Iterator[str]:
+    """The pipelines that have run, each found from the one before, not by a look at every run."""
+    name: str | None = ""
+    while (
+        name := connection.execute(select(func.min(run.c.pipeline)).where(run.c.pipeline > name)).scalar()
+    ) is not None:
+        yield name
 
 
 @dataclass(frozen=True, slots=True)

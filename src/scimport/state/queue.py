@@ -94,6 +94,7 @@ def planned_in_order(connection: Connection, plan_id: str) -> ColumnElement[bool
     The plan's index is in order of key. Hidden from it, the query reads the changes as they lie in the table,
     instead of fetching each one and sorting all of them.
     """
-    first = connection.execute(select(func.min(change.c.id)).where(change.c.plan_id == plan_id)).scalar()
-    mine = and_(change.c.plan_id.concat("") == plan_id, change.c.id >= (first or 0))
+    ends = select(func.min(change.c.id), func.max(change.c.id)).where(change.c.plan_id == plan_id)
+    first, last = connection.execute(ends).one()
+    mine = and_(change.c.plan_id.concat("") == plan_id, change.c.id.between(first or 0, last or 0))
     return and_(mine, change.c.status == Status.PLANNED.value)

@@ -131,17 +131,14 @@ class References:
         )
         comes = awaited_manager.c.external_id.in_(select(change.c.external_id).where(self._planned))
         staged = exists().where(change.c.plan_id == self._plan_id, change.c.key == person.c.key)
+        # Hidden from the indexes on it, the pipeline does not lead to a look at all of its people.
+        is_mine = person.c.pipeline.concat("") == self._pipeline
         query = (
             select(*columns, person.c.name_digest, person_user.c.body, awaited_manager.c.external_id)
             .join_from(awaited_manager, person, person.c.id == awaited_manager.c.person_id)
             .join(person_user, person_user.c.person_id == person.c.id)
-            .where(
-                person.c.pipeline == self._pipeline,
-                or_(has_come, comes),
-                ~staged,
-                person.c.id > bindparam("last"),
-            )
-            .order_by(person.c.id)
+            .where(is_mine, or_(has_come, comes), ~staged, awaited_manager.c.person_id > bindparam("last"))
+            .order_by(awaited_manager.c.person_id)
             .limit(_PAGE)
         )
         last = 0

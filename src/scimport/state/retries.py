@@ -48,18 +48,18 @@ class Retries:
 
     def keys(self, connection: Connection, max_attempts: int) -> list[str]:
         """Keys of those who may be sent again, in order."""
-        query = select(person.c.key).join(outcome, _IS_CURRENT)
+        query = select(person.c.key).join(outcome, _OWN)
         query = query.where(*self._undone(), person.c.attempt < max_attempts).order_by(person.c.key)
         return list(connection.execute(query).scalars())
 
     def undone(self, connection: Connection) -> set[str]:
         """Keys of all who have not arrived."""
-        query = select(person.c.key).join(outcome, _IS_CURRENT).where(*self._undone())
+        query = select(person.c.key).join(outcome, _OWN).where(*self._undone())
         return set(connection.execute(query).scalars())
 
     def standing_count(self, connection: Connection, max_attempts: int) -> int:
         """How many were sent as often as is allowed."""
-        query = select(func.count()).select_from(person.join(outcome, _IS_CURRENT))
+        query = select(func.count()).select_from(person.join(outcome, _OWN))
         query = query.where(*self._undone(), person.c.attempt >= max_attempts)
         return int(connection.execute(query).scalar_one())
 
@@ -67,7 +67,7 @@ class Retries:
         """The first of those who were sent as often as is allowed, by key."""
         columns = (person.c.key, outcome.c.status, person.c.attempt)
         words = (outcome.c.code, outcome.c.reason, outcome.c.recommended_action)
-        query = select(*columns, *words).join(outcome, _IS_CURRENT)
+        query = select(*columns, *words).join(outcome, _OWN)
         query = query.where(*self._undone(), person.c.attempt >= max_attempts)
         for row in connection.execute(query.order_by(person.c.key).limit(count)):
             yield Standing(*row)
@@ -84,7 +84,7 @@ class Retries:
         connection.execute(update(change).where(change.c.plan_id == plan_id).values(values))
 
     def _undone(self) -> tuple[ColumnElement[bool], ...]:
-        return person.c.pipeline == self._pipeline, outcome.c.status.in_([one.value for one in UNDONE])
+        return outcome.c.pipeline == self._pipeline, outcome.c.status.in_([one.value for one in UNDONE])
 
 
-_IS_CURRENT = and_(outcome.c.person_id == person.c.id, outcome.c.delivery_id == person.c.delivery_id)
+_OWN = outcome.c.person_id == person.c.id

@@ -18,6 +18,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.dialects import mysql
 
@@ -54,13 +55,15 @@ person = Table(
     # Entries of the provisioning log, and reports, name people by externalId.
     Index("ix_person_pipeline_external_id", "pipeline", "external_id"),
     Index("ix_person_pipeline_name_digest", "pipeline", "name_digest"),
+    # For counting, without reading the people themselves.
+    Index("ix_person_pipeline_active_id", "pipeline", "active", "id"),
 )
 
 # Apart from the people, so that a comparison reads narrow rows only: many to a page.
 person_user = Table(
     "person_user",
     metadata,
-    Column("person_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("person_id", _Id, primary_key=True, autoincrement=False),
     Column("body", _Body, nullable=False, comment="the SCIM user that the endpoint last acknowledged"),
 )
 
@@ -68,7 +71,7 @@ person_user = Table(
 awaited_manager = Table(
     "awaited_manager",
     metadata,
-    Column("person_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("person_id", _Id, primary_key=True, autoincrement=False),
     Column("external_id", _Key, nullable=False, comment="of the manager"),
 )
 
@@ -86,15 +89,23 @@ allocation = Table(
     Column("value", _Body, nullable=False, comment="text before the value, the value, text behind it"),
     Index("ix_allocation_pipeline_key", "pipeline", "key"),
     Index("ix_allocation_pipeline_digest", "pipeline", "digest"),
+    Index("ix_allocation_pipeline_plan_id", "pipeline", "plan_id"),
 )
 
-# Apart from the people too. The outcome of an earlier delivery than the person's last says nothing of that.
+# Apart from the people too: one for each, of the last delivery that was accepted. Who waits for the log and
+# who has not arrived is found by the first index, however many have arrived.
+WORDED = text("(reason <> '' OR recommended_action <> '')")
+"""Who has words of the endpoint; as text, since an index is not used where a query says it by parameters."""
 outcome = Table(
     "outcome",
     metadata,
-    Column("person_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("person_id", _Id, primary_key=True, autoincrement=False),
+    Column("pipeline", _Key, nullable=False),
     Column("delivery_id", BigInteger, nullable=False, comment="what it is the outcome of"),
-    Column("status", String(16), nullable=False, comment="provisioned, skipped, rejected, unconfirmed"),
+    Column(
+        "status", String(16), nullable=False, comment="waiting, provisioned, skipped, rejected, unconfirmed"
+    ),
+    Column("accepted_at", Double, nullable=False, comment="when the delivery was"),
     Column("logged_at", Double, comment="when the endpoint did it, by its own clock; null: not in the log"),
     Column("noted_at", Double, nullable=False),
     Column("code", String(255), nullable=False),
@@ -102,6 +113,16 @@ outcome = Table(
     Column("recommended_action", Text, nullable=False),
     Column("change_id", String(255), nullable=False, comment="the endpoint's own id of the change"),
     Column("cycle_id", String(255), nullable=False, comment="the endpoint's own id of the cycle"),
+    Index("ix_outcome_status_pipeline_accepted_at", "status", "pipeline", "accepted_at"),
+    Index("ix_outcome_delivery_id", "delivery_id"),
+    Index("ix_outcome_noted_at", "noted_at", sqlite_where=WORDED, postgresql_where=WORDED),
+)
+
+log_end = Table(
+    "log_end",
+    metadata,
+    Column("pipeline", _Key, primary_key=True),
+    Column("logged_at", Double, nullable=False, comment="of the newest entry of its app's log that is known"),
 )
 
 plan = Table(
@@ -168,6 +189,7 @@ delivery = Table(
     Column("request_id", String(255), nullable=False, comment="the endpoint's own id of the request"),
     Index("ix_delivery_scope_sent_at", "scope", "sent_at"),
     Index("ix_delivery_plan_id", "plan_id"),
+    Index("ix_delivery_sent_at", "sent_at"),
 )
 
 pace = Table(
@@ -194,6 +216,7 @@ problem = Table(
     Column("value", Text, nullable=False),
     Column("keys", Text, comment="of others whom it is about, as JSON"),
     Index("ix_problem_plan_id", "plan_id"),
+    Index("ix_problem_plan_id_key", "plan_id", "key", mysql_length={"key": 255}, mariadb_length={"key": 255}),
 )
 
 run = Table(
@@ -208,6 +231,9 @@ run = Table(
     Column("summary", Text, nullable=False, comment="RunSummary as JSON"),
     Column("error", Text, nullable=False, comment="why it failed, in one line"),
     Index("ix_run_pipeline_started_at", "pipeline", "started_at"),
+    Index("ix_run_pipeline_state_started_at", "pipeline", "state", "started_at"),
+    Index("ix_run_plan_id", "plan_id"),
+    Index("ix_run_started_at", "started_at"),
 )
 
 # At most two: the key in use, and the one that a conversion under way leads to.
