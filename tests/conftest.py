@@ -6,13 +6,19 @@ import os
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import OperationalError
+from tests.sites import Site
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]  # it has no types
+
+from scimport.apps import delivery
+from scimport.sandbox import Sandbox, run_sandbox
+from scimport.sandbox.settings import Settings
 
 POSTGRESQL = os.environ.get("SCIMPORT_TEST_POSTGRESQL", "postgresql+psycopg://root@127.0.0.1:5432/test")
 MARIADB = os.environ.get("SCIMPORT_TEST_MARIADB", "mysql+pymysql://root:@127.0.0.1:3306/test")
@@ -85,3 +91,38 @@ def mariadb_url() -> Iterator[str]:
     """A MariaDB database of the test's own."""
     with database_of_its_own(MARIADB) as url:
         yield url
+
+
+@pytest.fixture
+def sandbox(tmp_path: Path) -> Iterator[Sandbox]:
+    """A sandbox of the test's own, that takes any number of calls a day."""
+    with run_sandbox(tmp_path / "sandbox", settings=Settings(daily_calls=0)) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def site(tmp_path: Path, sandbox: Sandbox) -> Site:
+    """A project that delivers to it."""
+    (tmp_path / "project").mkdir()
+    site = Site(tmp_path / "project", sandbox.base_url)
+    site.pipeline("staff")
+    return site
+
+
+class _Unlimited(Settings):
+    log_calls: int = 0
+
+
+@pytest.fixture
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Deliveries rest a tenth of the time before they try again."""
+    pause = delivery._pause
+    monkeypatch.setattr(delivery, "_pause", lambda *arguments: pause(*arguments) / 10)
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sandboxes that are started here count no reads of their log, and nobody waits for a turn."""
+    monkeypatch.setattr("scimport.sandbox.tenant.Settings", _Unlimited)
+    for module in ("confirm", "doctor"):
+        monkeypatch.setattr(f"scimport.{module}.TURN", 0.0)

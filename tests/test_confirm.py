@@ -10,10 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from sqlalchemy import select
-from tests.test_stages import Site
+from tests.sites import HTTP, Site
 
 from scimport.apps.entries import LogEntry, LogPage, LogStatus
 from scimport.apps.logs import LogReader
@@ -93,15 +92,15 @@ class LogSite(Site):
             schema = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
             request = {"schemas": [schema], "Operations": operations, "failOnErrors": None}
             headers = {"content-type": "application/scim+json"}
-            answer = httpx.post(self.apps["staff"]["endpoint"], json=request, headers=headers)
+            answer = HTTP.post(self.apps["staff"]["endpoint"], json=request, headers=headers)
             assert answer.status_code == 202, answer.text
 
     def settings(self, **wishes: Any) -> None:
-        httpx.put(f"{self.base_url}/sandbox/settings", json=wishes).raise_for_status()
+        HTTP.put(f"{self.base_url}/sandbox/settings", json=wishes).raise_for_status()
 
     def job(self, action: str) -> None:
         url = self.apps["staff"]["endpoint"].removesuffix("bulkUpload") + action
-        httpx.post(url).raise_for_status()
+        HTTP.post(url).raise_for_status()
 
     def sleep(self, seconds: float) -> None:
         """Let time pass for the sandbox and for deadlines."""
@@ -155,20 +154,20 @@ def _people(count: int, bad: int = 7) -> list[tuple[int, str]]:
     return [(n, f"p {n}" if n % bad == 0 else f"p{n}") for n in range(count)]
 
 
-def test_five_thousand_people_have_the_outcomes_that_the_endpoint_gave_them(
+def test_two_thousand_people_have_the_outcomes_that_the_endpoint_gave_them(
     site: LogSite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("scimport.stages.Limits", partial(Limits, burst=1000))
-    site.settings(log_lag=600, source_identity="guid", log_page_limit=400)
-    people = _people(5000)
+    site.settings(log_lag=600, source_identity="guid", log_page_limit=170)
+    people = _people(2100)
     run_id = site.deliver(people)
-    assert site.confirm() == OutcomeCounts(waiting=5000)
+    assert site.confirm() == OutcomeCounts(waiting=2100)
     site.sleep(300)
-    assert site.confirm() == OutcomeCounts(waiting=5000)
+    assert site.confirm() == OutcomeCounts(waiting=2100)
     site.sleep(310)
-    assert site.confirm() == OutcomeCounts(provisioned=4285, rejected=715)
+    assert site.confirm() == OutcomeCounts(provisioned=1800, rejected=300)
     assert site.known() == site.changes() == site.truth()
-    assert site.confirming(run_id).counts() == OutcomeCounts(provisioned=4285, rejected=715)
+    assert site.confirming(run_id).counts() == OutcomeCounts(provisioned=1800, rejected=300)
     # Later cycles: some are mended, some break, some are sent again as they are.
     site.cycle([(n, f"p{n}") for n in range(0, 700, 14)])
     site.cycle([(n, f"q {n}") for n in range(1, 300, 3)])

@@ -219,7 +219,8 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def shell(sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:
+def shell(sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, impatient: None) -> Shell:
+    del impatient
     monkeypatch.setenv("COLUMNS", "120")
     for name in ("PREFECT_API_URL", "SCIMPORT_STATE_URL", "EMPLOYEES_CSV", "CONTRACTORS_DB"):
         monkeypatch.delenv(name, raising=False)

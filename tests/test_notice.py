@@ -6,11 +6,10 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.test_stages import Site
+from tests.sites import Site
 
 from scimport.codes import Code
 from scimport.confirm import Confirming
@@ -19,7 +18,6 @@ from scimport.model import DeliveryCounts, PlanCounts, Problem, RunSummary
 from scimport.notice import noticed, noticed_look
 from scimport.plan import Selection
 from scimport.project.config import PipelineConfig
-from scimport.sandbox import Sandbox, run_sandbox
 from scimport.stages import PipelineRun
 from scimport.state import open_state
 from scimport.verdict import Verdict, verdict
@@ -48,7 +46,7 @@ class Inbox:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.host = f"127.0.0.1:{self._server.server_port}"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(0.005,), daemon=True).start()
 
     def close(self) -> None:
         self._server.shutdown()
@@ -69,16 +67,8 @@ def inbox() -> Iterator[Inbox]:
 
 
 @pytest.fixture
-def sandbox(tmp_path: Path) -> Iterator[Sandbox]:
-    with run_sandbox(tmp_path / "sandbox") as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-def site(tmp_path: Path, sandbox: Sandbox, inbox: Inbox) -> Site:
-    (tmp_path / "project").mkdir()
-    site = Site(tmp_path / "project", sandbox.base_url)
-    site.pipeline("staff")
+def site(site: Site, inbox: Inbox) -> Site:
+    """A site that tells the inbox."""
     _notify(site, f"http://{inbox.host}/hook/{SECRET}")
     return site
 

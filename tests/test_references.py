@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
-import httpx
 import pytest
-from tests.test_stages import MAPPING, Site
+from tests.sites import HTTP, MAPPING, Site
 
 from scimport.apps.outbox import Delivery, DeliveryResult
 from scimport.codes import Code
 from scimport.errors import BudgetError, Interrupted
-from scimport.sandbox import Sandbox, run_sandbox
-from scimport.sandbox.settings import Settings
 from scimport.state.outbox import Limits, StateOutbox
 
 # The name says who the manager is.
@@ -30,16 +26,8 @@ NO_GUARDS = "guards:\n" + "".join(f"  {name}: {{max_percent: 100, max_count: 500
 
 
 @pytest.fixture
-def sandbox(tmp_path: Path) -> Iterator[Sandbox]:
-    with run_sandbox(tmp_path / "sandbox", settings=Settings(daily_calls=0)) as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-def site(tmp_path: Path, sandbox: Sandbox) -> Site:
-    (tmp_path / "project").mkdir()
-    site = Site(tmp_path / "project", sandbox.base_url)
-    site.pipeline("staff")
+def site(site: Site) -> Site:
+    """A site whose people have managers, and whose guards let all through."""
     (site.root / "mappings" / "people.yml").write_text(CHART)
     with (site.root / "pipelines" / "staff.yml").open("a") as file:
         file.write(NO_GUARDS)
@@ -50,7 +38,7 @@ def _users(site: Site) -> list[dict[str, Any]]:
     url = f"{site.base_url}/sandbox/apps/{site.apps['staff']['jobId']}/users"
     users: list[dict[str, Any]] = []
     after = ""
-    while page := httpx.get(url, params={"top": 500, "after": after}).json()["value"]:
+    while page := HTTP.get(url, params={"top": 500, "after": after}).json()["value"]:
         users += page
         after = page[-1]["externalId"]
     return users
@@ -84,6 +72,7 @@ def test_a_first_load_resolves_every_manager(site: Site) -> None:
     assert _managers(site) == _wanted(people)
 
 
+@pytest.mark.usefixtures("short_pauses")
 def test_faults_and_an_interruption_lose_no_manager(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     people = _chart(600, random.Random(11))
     site.people("staff", people)

@@ -30,8 +30,11 @@ Command = Callable[..., Result]
 
 
 @pytest.fixture
-def scimport(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Command]:
+def scimport(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], impatient: None
+) -> Iterator[Command]:
     """Run the command line in this process."""
+    del impatient
     before = signal.getsignal(signal.SIGTERM)
 
     def run(*arguments: object) -> Result:

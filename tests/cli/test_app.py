@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 from tests.apps.conftest import Time
+from tests.sites import NO_AUTHORITIES
 
 from scimport.apps.delivery import Options, deliver
 from scimport.sandbox import run_sandbox
@@ -73,7 +74,7 @@ class Tenant:
 def tenant(sample: Path, scimport: Command, tmp_path: Path) -> Iterator[Tenant]:
     with (
         run_sandbox(tmp_path / "tenant") as sandbox,
-        httpx.Client(base_url=sandbox.base_url, timeout=10) as http,
+        httpx.Client(base_url=sandbox.base_url, timeout=10, verify=NO_AUTHORITIES) as http,
     ):
         found = Tenant(http, sample, scimport)
         for name in ("contractors", "employees"):

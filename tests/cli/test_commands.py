@@ -292,7 +292,7 @@ class _Html(BaseHTTPRequestHandler):
 @pytest.fixture
 def html_server() -> Iterator[HTTPServer]:
     with HTTPServer(("127.0.0.1", 0), _Html) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(0.005,))
         thread.start()
         yield server
         server.shutdown()
@@ -329,7 +329,7 @@ def test_a_certificate_that_does_not_verify_is_not_passed_over(
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate, key)
         server.socket = context.wrap_socket(server.socket, server_side=True)
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(0.005,))
         thread.start()
         _endpoint(sample, f"https://127.0.0.1:{server.server_port}/upload")
         result = scimport("run", "employees", "--no-prefect", "--limit", 1, "--json")
