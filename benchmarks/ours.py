@@ -23,14 +23,15 @@ from scimport.inputs import compiled, opened
 from scimport.mappings.scim import json_schema
 from scimport.model import PlanCounts
 from scimport.plan import Input, Selection
-from scimport.plan.builder import SLICE
+from scimport.plan.examine import SLICE
 from scimport.plan.records import Mapper, Row, key_text
 from scimport.project.project import Project
-from scimport.stages import PipelineRun, streaming
+from scimport.stages import PipelineRun
 from scimport.state import Database
 from scimport.state.outbox import Limits, StateOutbox
 from scimport.state.plans import PlanState
 from scimport.state.schema import change, plan
+from scimport.streaming import streaming
 
 PROJECT = Path(__file__).parent / "project"
 MAPPING = PROJECT / "mappings" / "people.yml"

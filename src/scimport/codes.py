@@ -136,6 +136,7 @@ class Code(StrEnum):
     PORT_IN_USE = "port-in-use"
 
     # Runs and state
+    WORKER_LOST = "worker-lost"
     PIPELINE_LOCKED = "pipeline-locked"
     NOTHING_TO_RESUME = "nothing-to-resume"
     UNKNOWN_RUN = "unknown-run"

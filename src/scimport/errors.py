@@ -24,6 +24,7 @@ An error that concerns one record only is never an exception beyond the module t
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from scimport.model import Problem
 
@@ -41,6 +42,10 @@ class ScimportError(Exception):
     def __init__(self, problems: Problem | Iterable[Problem]) -> None:
         self.problems: tuple[Problem, ...] = (problems,) if isinstance(problems, Problem) else tuple(problems)
         super().__init__("; ".join(problem.message for problem in self.problems))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the problems: errors of another process are raised where the run is."""
+        return type(self), (self.problems,), self.__dict__
 
 
 class UsageError(ScimportError):

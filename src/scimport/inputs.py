@@ -85,7 +85,14 @@ def compiled(
     Raises:
         ConfigError: The mapping is wrong, with every problem of its files.
     """
-    chain = project.mapping_chain(pipeline.config.mapping)
+    return compiled_mapping(project, pipeline.config.mapping, columns, now)
+
+
+def compiled_mapping(
+    project: Project, name: str, columns: Sequence[str] | None, now: datetime
+) -> tuple[Mapping, UserValidator]:
+    """Compile the mapping of a name, as :func:`compiled` does a pipeline's."""
+    chain = project.mapping_chain(name)
     mapping = compile_mapping(chain, columns, schemas=project.schemas(chain), now=now, root=project.root)
     return mapping, UserValidator(mapping.schema, nullable=mapping.clear)
 

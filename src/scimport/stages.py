@@ -14,12 +14,11 @@
 from __future__ import annotations
 
 import dataclasses
-import gc
 import itertools
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -29,6 +28,7 @@ from scimport.apps.app import App
 from scimport.apps.delivery import deliver
 from scimport.codes import Code
 from scimport.connection import checked_endpoint, connected
+from scimport.engines import engine
 from scimport.errors import DeliveryError, Interrupted, ScimportError, StateError
 from scimport.files import write_problems, write_requests
 from scimport.forget import AT_MOST, ages_of, purge_old
@@ -47,6 +47,7 @@ from scimport.state.people import People
 from scimport.state.plans import Plans, PlanState, find_plan
 from scimport.state.purge import Ages
 from scimport.state.queue import Queue
+from scimport.streaming import streaming
 
 PART = 50_000
 """Records of a part: what is extracted and mapped between two looks at the clock, or in one task."""
@@ -102,7 +103,7 @@ class PipelineRun:
         self.pipeline = project.pipeline(name)
         checked_endpoint(self.pipeline)
         self._exits = ExitStack()
-        self._began = time.monotonic()
+        self._began, self._now = time.monotonic(), datetime.now(UTC)
         self._builder: PlanBuilder | None = None
         self._source: Input | None = None
         self._delivered = False
@@ -158,7 +159,7 @@ class PipelineRun:
         if self._stop.is_set():
             raise _interrupted("nothing was sent", self.pipeline.name)
         if self._builder is None:
-            self._builder = PlanBuilder(self._database, self.pipeline.name, self._open(), self._selection)
+            self._builder = self._begin()
             self._exits.enter_context(streaming())
             self._note(plan_id=self._builder.plan_id)
         more = self._builder.step(records)
@@ -304,9 +305,14 @@ class PipelineRun:
             with self._database.write() as connection:
                 self._plans.set_state(connection, self.summary.plan_id, PlanState.DISCARDED)
 
+    def _begin(self) -> PlanBuilder:
+        source = self._open()
+        examined = engine(self._project, self.pipeline, source, self._now, self._database, self._exits)
+        return PlanBuilder(self._database, self.pipeline.name, source, self._selection, examined)
+
     def _open(self) -> Input:
         if self._source is None:
-            self._source = self._exits.enter_context(opened(self._project, self.pipeline, datetime.now(UTC)))
+            self._source = self._exits.enter_context(opened(self._project, self.pipeline, self._now))
         return self._source
 
     def _digests(self) -> dict[str, str]:
@@ -352,22 +358,6 @@ def unfinished(project: Project, name: str) -> str | None:
             return Plans(database, project.pipeline(name).name).unfinished(connection)
     finally:
         database.close()
-
-
-@contextmanager
-def streaming() -> Iterator[None]:
-    """Have the garbage collector look at what streams past seldom, and at what was there before not at all.
-
-    Records leave no cycles behind; going through all modules again and again cost a fifth of the time.
-    """
-    before = gc.get_threshold()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
-        gc.unfreeze()
 
 
 def _since(before: DeliveryCounts, after: DeliveryCounts, earlier: DeliveryCounts) -> DeliveryCounts:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scimport.codes import Code
-from scimport.plan.age import Newest, age_problem
+from scimport.plan.age import age_problem, newest
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC).timestamp()
 LIMIT = 26 * 3600.0
@@ -51,15 +51,10 @@ def test_an_unknown_age_is_not_let_through() -> None:
     ids=repr,
 )
 def test_what_reads_as_a_moment(cell: object, moment: float | None) -> None:
-    newest = Newest(1)
-    newest.add([("a", cell)])
-    assert newest.moment == moment
+    assert newest([("a", cell)], 1) == moment
 
 
-@given(st.lists(st.lists(st.datetimes(), max_size=5), max_size=5))
-def test_the_newest_of_all_counts(batches: list[list[datetime]]) -> None:
-    newest = Newest(0)
-    for batch in batches:
-        newest.add([(moment.isoformat(),) for moment in batch])
-    moments = [moment.replace(tzinfo=UTC).timestamp() for batch in batches for moment in batch]
-    assert newest.moment == max(moments, default=None)
+@given(st.lists(st.datetimes(), max_size=9))
+def test_the_newest_of_all_counts(days: list[datetime]) -> None:
+    found = newest([(day.isoformat(),) for day in days], 0)
+    assert found == max((day.replace(tzinfo=UTC).timestamp() for day in days), default=None)

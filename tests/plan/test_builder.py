@@ -198,7 +198,7 @@ class TestKeysThatOccurAgain:
     def test_it_does_not_matter_how_far_apart_they_are(
         self, workshop: Workshop, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(builder, "SLICE", 2)
+        monkeypatch.setattr(builder, "BATCH", 2)
         monkeypatch.setattr(builder, "TRANSACTION", 4)
         rows = [f"{n},P{n},A," for n in range(20)]
         made = workshop.load(*rows, "3,Other,A,", "4,P4,A,")
@@ -228,7 +228,7 @@ _days = st.lists(
 def test_whatever_comes_the_counts_add_up_and_the_state_follows_the_file(
     workshop: Workshop, days: list[list[tuple[str, str, str]]], size: int
 ) -> None:
-    builder.SLICE = size
+    builder.BATCH = size
     # People of a name are no mistake here.
     workshop.mapping(MAPPING.replace("{{ name | lower }}", "{{ id }}"))
     try:
@@ -252,4 +252,4 @@ def test_whatever_comes_the_counts_add_up_and_the_state_follows_the_file(
             assert again.counts.unchanged == len(good)
             assert again.counts.to_send == 0
     finally:
-        builder.SLICE = 200
+        builder.BATCH = 200

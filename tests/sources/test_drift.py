@@ -56,7 +56,7 @@ def test_reading_again_ends_what_was_read_before(steady: Callable[..., SteadySou
     with steady("id,Cost Center,hired", *(f"{n},2,01.02.2026" for n in range(30))) as source:
         first = source.batches(7)
         next(first)
-        assert len(list(source.batches(7))) == 5
+        assert sum(len(batch.rows) for batch in source.batches(7)) == 30
         assert list(first) == []
         again = source.batches(7)
         next(again)

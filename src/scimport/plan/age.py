@@ -10,23 +10,15 @@ from scimport.codes import Code
 from scimport.model import Problem, Severity
 
 
-class Newest:
-    """The newest moment that a column names.
+def newest(rows: Iterable[Sequence[object]], column: int) -> float | None:
+    """The newest moment that a column names, in seconds since 1970; ``None`` when no cell reads as one.
 
     Args:
-        column: Its index in the rows.
+        rows: Rows of the source; few of their cells differ.
+        column: Index of the column.
     """
-
-    def __init__(self, column: int) -> None:
-        self._column = column
-        self.moment: float | None = None
-        """In seconds since 1970; ``None`` as long as no cell could be read as a moment."""
-
-    def add(self, rows: Iterable[Sequence[object]]) -> None:
-        """Look at some rows; few of their cells differ."""
-        cells = {row[self._column] for row in rows}
-        moments = [moment for cell in cells if (moment := _moment(cell)) is not None]
-        self.moment = max(moments if self.moment is None else [self.moment, *moments], default=None)
+    cells = {row[column] for row in rows}
+    return max((moment for cell in cells if (moment := _moment(cell)) is not None), default=None)
 
 
 def _moment(cell: object) -> float | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -11,20 +11,18 @@ from typing import Any
 from sqlalchemy import Connection
 
 from scimport.codes import Code
-from scimport.digests import digest_rows
 from scimport.errors import SourceError
 from scimport.model import Change, ChangeKind, PlanCounts, Problem, Severity, Status
-from scimport.plan.age import Newest
 from scimport.plan.collisions import refuse_external_ids, refuse_user_names
 from scimport.plan.compare import deactivated, kind_of, minimal
+from scimport.plan.examine import Candidate, Examined, Examiner, Wanted
 from scimport.plan.guards import SHOWN, AttributeCounts, Measure, Tally, measured
-from scimport.plan.managers import MANAGER, Managers, manager_of
+from scimport.plan.managers import Managers
 from scimport.plan.numbering import Numbering
 from scimport.plan.order import Order, split
-from scimport.plan.records import MAX_KEY, Input, Mapper, Record, Row, Settle, key_texts
+from scimport.plan.records import MAX_KEY, Input
 from scimport.plan.seen import Seen
 from scimport.plan.staging import Staging
-from scimport.sources.base import Batch
 from scimport.state.database import Database
 from scimport.state.people import Known, People, Person
 from scimport.state.plans import Staged
@@ -34,9 +32,6 @@ from scimport.state.vault import Values
 
 BATCH = 200
 """Rows that are read and looked up together."""
-
-SLICE = 100
-"""Rows that are mapped, validated and serialised together: few enough to stay in the processor's cache."""
 
 TRANSACTION = 10_000
 """Rows whose changes are committed together."""
@@ -74,26 +69,37 @@ class PlanBuilder:
         pipeline: Name of the pipeline.
         source: What the plan is made of.
         selection: What part of it is wanted.
+        examined: Examines the source elsewhere, and gives what came of it in the order of the source; without
+            it the source is examined here.
     """
 
-    def __init__(self, database: Database, pipeline: str, source: Input, selection: Selection) -> None:
+    def __init__(
+        self,
+        database: Database,
+        pipeline: str,
+        source: Input,
+        selection: Selection,
+        examined: Callable[[Wanted], Iterator[Examined]] | None = None,
+    ) -> None:
         self._database, self._input, self._selection = database, source, selection
         self._pipeline, self._people = pipeline, People(database, pipeline)
         self._staging = Staging(database, pipeline, source.source)
         self._plans = self._staging.plans
         self._vault = database.vault
         self._keys = frozenset(selection.keys)
-        self._mapper = Mapper(source)
-        self._newest = None if source.as_of is None else Newest(source.source.columns.index(source.as_of))
-        self._batches = iter(source.source.batches(BATCH))
         self.read = self._out_of_scope = self._invalid = self._unchanged = 0
         self._repeated = self._missing = self._taken = self._unresolved = 0
-        self._names_manager = any(leaf.path == MANAGER for leaf in source.mapping.leaves)
+        self.as_of: float | None = None
+        """The newest moment in the column ``as_of`` so far, in seconds since 1970."""
         with database.write() as connection:
             self._seen = Seen(*self._people.id_range(connection))
             self._staging.begin(connection)
             self.plan_id = self._staging.plan_id
-        self._numbering = Numbering(self._vault, pipeline, self.plan_id)
+        wanted = Wanted(self._keys, selection.full, known=bool(self._seen))
+        self._examiner = Examiner(source, self._people, wanted, self._vault.digest_key)
+        self._numbering = Numbering(self._vault, pipeline, self.plan_id) if source.mapping.marks else None
+        self._batches = iter(source.source.batches(BATCH)) if examined is None else iter(())
+        self._examined = None if examined is None else examined(wanted)
 
     def step(self, records: int) -> bool:
         """Take in about ``records`` more records; returns whether there may be more.
@@ -106,11 +112,10 @@ class PlanBuilder:
             with self._database.write() as connection:
                 committed = self._taken + TRANSACTION
                 while self._taken < committed:
-                    batch = next(self._batches, None)
-                    if batch is None:
+                    examined = self._next(connection)
+                    if examined is None:
                         return False
-                    self._taken += len(batch.rows)
-                    self._add(connection, batch)
+                    self._take(connection, examined)
         return True
 
     def finish(self) -> PlanCounts:
@@ -137,63 +142,48 @@ class PlanBuilder:
             self._plans.finish_building(connection, self.plan_id, counts, waves)
         return counts
 
-    @property
-    def as_of(self) -> float | None:
-        """The newest moment in the column ``as_of`` so far, in seconds since 1970."""
-        return None if self._newest is None else self._newest.moment
+    # some rows
 
-    # one batch
+    def _next(self, connection: Connection) -> Examined | None:
+        if self._examined is not None:
+            return next(self._examined, None)
+        if (batch := next(self._batches, None)) is None:
+            return None
+        settle = None if self._numbering is None else partial(self._numbering.settle, connection)
+        return self._examiner.examine(connection, batch, settle)
 
-    def _add(self, connection: Connection, batch: Batch) -> None:
-        if self._newest is not None:
-            self._newest.add(batch.rows)
-        rows = [self._mapper.pick(row) for row in batch.rows]
-        keys = key_texts(rows, self._mapper.key)
-        positions = batch.positions
-        if self._keys:
-            wanted = [n for n, key in enumerate(keys) if key in self._keys]
-            rows, keys = [rows[n] for n in wanted], [keys[n] for n in wanted]
-            positions = [positions[n] for n in wanted]
-        self.read += len(rows)
-        digests = digest_rows(self._input.mapping.fingerprint, rows, self._vault.digest_key)
-        known: dict[int, Known] = {}
-        same = bytearray(len(rows))
-        again: list[Record] = []
-        for found in self._people.lookup(connection, keys) if self._seen else ():
-            n, person_id, _, row_digest, _ = found
-            if row_digest != digests[n] or self._selection.full:
-                known[n] = Known._make(found)
-                continue
-            same[n] = True
-            if self._seen.is_first(person_id, positions[n]):
-                self._unchanged += 1
-            else:
-                again.append(Record(keys[n], positions[n], digests[n], Known._make(found), {}, b"", ()))
-        changed = [Row(keys[n], positions[n], digests[n], known.get(n), rows[n]) for n in _zeros(same)]
-        for start in range(0, len(changed), SLICE):
-            part = changed[start : start + SLICE]
-            records = self._mapper.records(part, self._settler(connection))
-            self._out_of_scope += len(part) - len(records)
-            again += self._stage(connection, records)
+    def _take(self, connection: Connection, examined: Examined) -> None:
+        """Stage what came of some rows, which follow those that were taken before."""
+        self._taken += examined.taken
+        self.read += examined.read
+        self._out_of_scope += examined.out_of_scope
+        self.as_of = max((one for one in (self.as_of, examined.as_of) if one is not None), default=None)
+        repeated = self._seen.mark_all(examined.same, examined.places)
+        self._unchanged += len(examined.same) - len(repeated)
+        again = self._stage(connection, examined.candidates)
+        if repeated:
+            again += self._same(connection, [(examined.same[n], examined.places[n]) for n in repeated])
         if again:
             self._resolve(connection, sorted(again, key=lambda record: record.position))
 
-    def _settler(self, connection: Connection) -> Settle | None:
-        return partial(self._numbering.settle, connection) if self._input.mapping.marks else None
+    def _same(self, connection: Connection, repeated: Sequence[tuple[int, int]]) -> Iterator[Candidate]:
+        """Records as last acknowledged, of people who were found before."""
+        known = self._people.known(connection, [number for number, _ in repeated])
+        for number, position in repeated:
+            key, person = known[number]
+            yield Candidate(key, position, person.row_digest, person)
 
-    # new and changed records
-
-    def _stage(self, connection: Connection, records: Iterable[Record]) -> list[Record]:
+    def _stage(self, connection: Connection, records: Sequence[Candidate]) -> list[Candidate]:
         """Stage records whose key has not occurred before; returns the others."""
         changes: list[Change] = []
-        fresh: dict[str, Record] = {}
-        again: list[Record] = []
+        fresh: dict[str, Candidate] = {}
+        again: list[Candidate] = []
         refreshed: list[tuple[int, bytes]] = []
         problems: list[Problem] = []
         for record in records:
             if record.known is None and not record.problems and record.key not in fresh:
                 fresh[record.key] = record
-                changes.append(self._joiner(record))
+                changes.append(_joiner(record))
                 continue
             if self._is_repeated(record, fresh):
                 again.append(record)
@@ -211,7 +201,7 @@ class PlanBuilder:
             again += self._not_staged(connection, fresh, changes)
         return again
 
-    def _is_repeated(self, record: Record, fresh: dict[str, Record]) -> bool:
+    def _is_repeated(self, record: Candidate, fresh: dict[str, Candidate]) -> bool:
         """Whether the key has occurred before, as far as memory tells; the state knows the rest."""
         if record.known is not None:
             return not self._seen.is_first(record.known.id, record.position)
@@ -221,7 +211,7 @@ class PlanBuilder:
             fresh[record.key] = record
         return False
 
-    def _change(self, record: Record) -> Change | None:
+    def _change(self, record: Candidate) -> Change | None:
         """What to stage for a record: nothing when it is unchanged, or has no key."""
         if record.problems:
             self._invalid += 1
@@ -232,48 +222,30 @@ class PlanBuilder:
                 record.key, ChangeKind.INVALID, Status.INVALID, position=position, row_digest=digest
             )
         if record.known is None:
-            return self._joiner(record)
+            return _joiner(record)
         digest = self._vault.digest(record.body)
         if same := record.known.user_digest == digest:
             self._unchanged += 1
             if not self._selection.full:
                 return None
-        kind = ChangeKind.UNCHANGED if same else kind_of(record.known, active=record.user["active"])
+        kind = ChangeKind.UNCHANGED if same else kind_of(record.known, active=record.active)
         return Change(
             record.key,
             kind,
             Status.PLANNED,
-            record.user["externalId"],
-            record.user["active"],
+            record.external_id,
+            record.active,
             record.position,
             record.digest,
             digest,
             record.body,
-            self._vault.digest_name(record.user["userName"]),
-            manager_of(record.user) if self._names_manager else "",
-        )
-
-    def _joiner(self, record: Record) -> Change:
-        # Nothing to compare with yet: the digest of a new user is made when the user is acknowledged.
-        user = record.user
-        position, digest, body = record.position, record.digest, record.body
-        return Change(
-            record.key,
-            ChangeKind.JOINER,
-            Status.PLANNED,
-            user["externalId"],
-            user["active"],
-            position,
-            digest,
-            b"",
-            body,
-            self._vault.digest_name(user["userName"]),
-            manager_of(user) if self._names_manager else "",
+            record.name_digest,
+            record.manager,
         )
 
     def _not_staged(
-        self, connection: Connection, fresh: dict[str, Record], changes: Sequence[Change]
-    ) -> list[Record]:
+        self, connection: Connection, fresh: dict[str, Candidate], changes: Sequence[Change]
+    ) -> list[Candidate]:
         """Records of this batch whose new key an earlier batch has staged; they do not count yet."""
         staged = self._plans.staged(connection, self.plan_id, list(fresh))
         late = {
@@ -287,7 +259,7 @@ class PlanBuilder:
 
     # keys that occur again
 
-    def _resolve(self, connection: Connection, records: Sequence[Record]) -> None:
+    def _resolve(self, connection: Connection, records: Sequence[Candidate]) -> None:
         keys = list({record.key for record in records})
         staged = self._plans.staged(connection, self.plan_id, keys)
         known = {keys[found[0]]: Known._make(found) for found in self._people.lookup(connection, keys)}
@@ -314,13 +286,18 @@ class PlanBuilder:
             b"",
         )
 
-    def _is_same(self, first: Staged, record: Record) -> bool:
+    def _is_same(self, first: Staged, record: Candidate) -> bool:
         """Whether a record repeats an earlier one of its key: its row, or a row that makes the same user."""
         if first.row_digest == record.digest:
             return True
-        if first.body:
+        if first.body and record.body:
             return first.body == record.body
-        return bool(record.body) and first.user_digest == self._vault.digest(record.body)
+        if record.body:
+            digest = self._vault.digest(record.body)
+        else:
+            # Without a body and problems, its row is as last acknowledged, and so is its user.
+            digest = record.known.user_digest if record.known and not record.problems else b""
+        return bool(digest) and first.user_digest == digest
 
     def _uncount(self, connection: Connection, first: Staged) -> None:
         """The first record of a key does not count any more."""
@@ -328,7 +305,7 @@ class PlanBuilder:
         self._invalid -= first.kind is ChangeKind.INVALID
         self._staging.take(connection, first)
 
-    def _replace(self, connection: Connection, first: Staged, record: Record) -> Staged:
+    def _replace(self, connection: Connection, first: Staged, record: Candidate) -> Staged:
         """The last record of a key wins; within a batch, unchanged records come before changed ones."""
         self._repeated += 1
         if record.position < first.position:
@@ -350,7 +327,7 @@ class PlanBuilder:
         self._seen.mark(known.id, record.position)
         return self._unchanged_before(as_read, record.key)
 
-    def _reject_both(self, connection: Connection, first: Staged, record: Record) -> Staged:
+    def _reject_both(self, connection: Connection, first: Staged, record: Candidate) -> Staged:
         """Nobody can say which of several contents of a key is true: all its records are invalid."""
         position = first.position
         refused = Change(
@@ -492,17 +469,26 @@ class PlanBuilder:
             unresolved_managers=self._unresolved,
         )
 
-    def _tell(self, connection: Connection, record: Record, code: Code, severity: Severity) -> None:
+    def _tell(self, connection: Connection, record: Candidate, code: Code, severity: Severity) -> None:
         problem = dataclasses.replace(_REPEATS[code], severity=severity, field=self._input.key)
         self._staging.tell(connection, record.position, record.key, (problem,))
 
 
-def _zeros(flags: bytearray) -> Iterator[int]:
-    """Indexes of the flags that are not set."""
-    n = flags.find(0)
-    while n >= 0:
-        yield n
-        n = flags.find(0, n + 1)
+def _joiner(record: Candidate) -> Change:
+    # Nothing to compare with yet: the digest of a new user is made when the user is acknowledged.
+    return Change(
+        record.key,
+        ChangeKind.JOINER,
+        Status.PLANNED,
+        record.external_id,
+        record.active,
+        record.position,
+        record.digest,
+        b"",
+        record.body,
+        record.name_digest,
+        record.manager,
+    )
 
 
 def _staged(one: Change) -> Staged:

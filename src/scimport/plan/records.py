@@ -108,33 +108,37 @@ class Mapper:
             settle: Puts values in the places of the marks of ``unique``; without it each is taken for free.
         """
         values = [_trimmed(row.values) if self._trim else row.values for row in rows]
-        picked = [row[: self._width] for row in values]
-        users = self._mapping.users(picked, keep_marks=settle is not None)
+        users = self._mapping.users([row[: self._width] for row in values], keep_marks=settle is not None)
         if settle is not None:
             settle(rows, users)
-        return [
-            self._record(row, picked, user)
-            for row, picked, user in zip(rows, values, users, strict=True)
-            if user is not OUT_OF_SCOPE
-        ]
+        # Once a record: what nearly every record is takes no call that it does not need.
+        check, contracted, is_valid = self._contract.check, self._contracted, self._validator.is_valid
+        dumps, found = orjson.dumps, []
+        for (key, position, digest, known, _), cells, user in zip(rows, values, users, strict=True):
+            if user is OUT_OF_SCOPE:
+                continue
+            if (
+                0 < len(key) <= MAX_KEY
+                and not check(contracted(cells))
+                and isinstance(user, dict)
+                and is_valid(user)
+                and len(user["externalId"]) <= MAX_KEY
+            ):
+                found.append(Record(key, position, digest, known, user, dumps(user), ()))
+            else:
+                problems = self._problems(key, cells, user)
+                found.append(Record(key, position, digest, known, {}, b"", problems))
+        return found
 
-    def _record(self, row: Row, values: Sequence[object], user: Any) -> Record:
-        body = b""
-        problems = () if 0 < len(row.key) <= MAX_KEY else _key_problems(row.key)
-        problems = problems or self._contract.check(self._contracted(values))
-        if not problems and isinstance(user, Fault):
-            problems = user.problems
-        elif not problems:
-            body, problems = self._validated(user)
-        return Record(row.key, row.position, row.digest, row.known, {} if problems else user, body, problems)
-
-    def _validated(self, user: dict[str, Any]) -> tuple[bytes, tuple[Problem, ...]]:
-        if not self._validator.is_valid(user):
-            return b"", self._validator.explain(user)
-        if len(user["externalId"]) > MAX_KEY:
-            message = f"externalId is longer than {MAX_KEY} characters"
-            return b"", (Problem(Code.INVALID_USER, message, field="externalId"),)
-        return orjson.dumps(user), ()
+    def _problems(self, key: str, values: Sequence[object], user: Any) -> tuple[Problem, ...]:
+        """What makes a record invalid: of its key, else its cells, else its user."""
+        problems = () if 0 < len(key) <= MAX_KEY else _key_problems(key)
+        if problems := problems or self._contract.check(self._contracted(values)):
+            return problems
+        if isinstance(user, Fault):
+            return user.problems
+        message = f"externalId is longer than {MAX_KEY} characters"
+        return self._validator.explain(user) or (Problem(Code.INVALID_USER, message, field="externalId"),)
 
 
 def key_text(value: object) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Sequence
 
 _SMALL = 2**32 - 1
 
@@ -30,10 +31,20 @@ class Seen:
         self.mark(person_id, position)
         return True
 
+    def mark_all(self, people: Sequence[int], positions: Sequence[int]) -> list[int]:
+        """Mark people as found, in the order of the source; returns the indexes of those found before."""
+        self._make_room(positions[-1] if positions else 0)
+        found, low, again = self._positions, self._low, []
+        for n, (person_id, position) in enumerate(zip(people, positions, strict=True)):
+            if found[person_id - low]:
+                again.append(n)
+            else:
+                found[person_id - low] = position + 1
+        return again
+
     def mark(self, person_id: int, position: int) -> None:
         """The person was found at ``position``."""
-        if position >= _SMALL and self._positions.typecode == "I":
-            self._positions = array("Q", self._positions)  # a second file, or a very long one
+        self._make_room(position)
         self._positions[person_id - self._low] = position + 1
 
     def unseen(self) -> list[int]:
@@ -44,3 +55,7 @@ class Seen:
         """Where the person was found; ``None`` if it was not."""
         stored = self._positions[person_id - self._low]
         return stored - 1 if stored else None
+
+    def _make_room(self, position: int) -> None:
+        if position >= _SMALL and self._positions.typecode == "I":
+            self._positions = array("Q", self._positions)  # a second file, or a very long one

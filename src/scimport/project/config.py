@@ -290,6 +290,14 @@ class NotifyConfig(Config):
     )
 
 
+class EngineConfig(Config):
+    """Who reads, maps and compares the records of a large source."""
+
+    workers: Annotated[Count, Field(ge=1, le=64)] | None = Field(
+        default=None, description="How many; left out: one for each processor, for a source that is worth it."
+    )
+
+
 class PipelineConfig(Config):
     """A pipeline: from which source, by which mapping, to which app, when."""
 
@@ -328,6 +336,10 @@ class PipelineConfig(Config):
     )
     notify: NotifyConfig | None = Field(
         default=None, description="Who is told when a run ends otherwise than well."
+    )
+    engine: EngineConfig = Field(
+        default_factory=EngineConfig,
+        description="Who reads, maps and compares the records of a large source.",
     )
     guards: GuardsConfig = Field(
         default_factory=GuardsConfig, description="What a plan may not do unless it is approved."

@@ -36,6 +36,21 @@ class Batch:
     positions: Sequence[int]
 
 
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Some whole rows of a file that are not read as rows yet.
+
+    Attributes:
+        file: Number of the file.
+        before: Lines of the file before them.
+        data: Their bytes.
+    """
+
+    file: int
+    before: int
+    data: bytes
+
+
 class Source(Protocol):
     """An open source; a context manager that closes itself.
 
@@ -56,6 +71,30 @@ class Source(Protocol):
                 ``min_rows`` when the end is reached. What came before it must not be used either.
         """
         ...
+
+    def pieces(self) -> Iterator[Piece] | None:
+        """Cut all rows into pieces, in order, for a copy of this source; ``None`` when that cannot be done.
+
+        Raises:
+            SourceError: While iterating: the source cannot be read to its end.
+        """
+        return None
+
+    def piece_batches(self, piece: Piece, size: int) -> Iterator[Batch]:
+        """Read the rows of a piece as ``batches`` does; ``min_rows`` is not looked at.
+
+        Raises:
+            SourceError: While iterating: it cannot be read.
+        """
+        raise TypeError(f"{type(self).__name__} has no pieces: {piece.file}, {size}")
+
+    def check_rows(self, found: int) -> None:
+        """Refuse rows that came to their end too soon, when all pieces were read.
+
+        Raises:
+            SourceError: There are fewer than ``min_rows``.
+        """
+        del found
 
     def place(self, position: int) -> Place:
         """Say where a row is that a batch had at ``position``; position 0 is the source as a whole."""

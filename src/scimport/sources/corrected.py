@@ -13,7 +13,7 @@ from scimport.model import Place, Problem, Severity
 from scimport.project.overrides import FILE, Override
 from scimport.project.project import LoadedSource
 from scimport.project.values import did_you_mean
-from scimport.sources.base import Batch, Source
+from scimport.sources.base import Batch, Piece, Source
 from scimport.sources.cells import given_cell
 from scimport.sources.drift import SteadySource
 
@@ -71,6 +71,18 @@ class CorrectedSource(Source):
                     rows[n] = self._corrected(rows[n], key, counts)
             yield Batch(rows, batch.positions)
         self.warnings += _told(counts, [one for cells in left.values() for _, _, one in cells])
+
+    def pieces(self) -> Iterator[Piece] | None:
+        """Cut all rows into pieces; corrections are counted, so that one process must see them all."""
+        return None if self._cells else self._source.pieces()
+
+    def piece_batches(self, piece: Piece, size: int) -> Iterator[Batch]:
+        """Read the rows of a piece, which no correction is for."""
+        return self._source.piece_batches(piece, size)
+
+    def check_rows(self, found: int) -> None:
+        """Refuse too few rows."""
+        self._source.check_rows(found)
 
     def place(self, position: int) -> Place:
         """Say where a row is."""

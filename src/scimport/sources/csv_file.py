@@ -17,8 +17,9 @@ from scimport.codes import Code
 from scimport.errors import SourceError
 from scimport.model import Problem
 from scimport.project.source_config import CsvSourceConfig
-from scimport.sources.base import counted
+from scimport.sources.base import Batch, Piece, counted
 from scimport.sources.columns import missing_key
+from scimport.sources.csv_blocks import Block, blocks, can_be_cut
 from scimport.sources.csv_faults import delimiter_problem, explained, other_delimiter
 from scimport.sources.csv_text import CsvText, csv_text, is_blank, kept
 from scimport.sources.file_source import (
@@ -29,6 +30,7 @@ from scimport.sources.file_source import (
     changed_file,
     empty_file,
     line_of,
+    position_of,
 )
 
 if TYPE_CHECKING:
@@ -50,8 +52,32 @@ class CsvSource(FileSource):
     def _header(self, number: int) -> Header:
         return _read_header(self._texts[number])
 
+    def pieces(self) -> Iterator[Piece] | None:
+        """Cut the files into pieces of whole rows; ``None`` when that cannot be done without reading them."""
+        if not all(can_be_cut(text) for text in self._texts):
+            return None
+        return (
+            Piece(number, block.line, block.data)
+            for number in range(len(self._texts))
+            for block in self._blocks(number)
+        )
+
+    def piece_batches(self, piece: Piece, size: int) -> Iterator[Batch]:
+        """Read a piece, which may be in another process than the one that has cut it."""
+        text, header = self._texts[piece.file], self._headers[piece.file]
+        reorder, offset = self._reorder(header), position_of(piece.file)
+        with explained(text):
+            for rows, positions in _block_slices(text, header, Block(piece.data, piece.before), size, offset):
+                yield Batch(reorder(rows), positions)
+
     def _slices(self, number: int, size: int, offset: int) -> Generator[Slice]:
-        text, header, found = self._texts[number], self._headers[number], 0
+        text, header = self._texts[number], self._headers[number]
+        if can_be_cut(text):
+            for block in self._blocks(number):
+                with explained(text):
+                    yield from _block_slices(text, header, block, size, offset)
+            return
+        found = 0
         foot: list[str] = []
         with explained(text), text.lines(foot) as lines:
             reader = text.reader(lines)
@@ -61,6 +87,11 @@ class CsvSource(FileSource):
                 found += len(rows)
                 yield rows, positions
         text.check_trailer(foot, found)
+
+    def _blocks(self, number: int) -> Iterator[Block]:
+        text = self._texts[number]
+        with explained(text), text.file.opened() as stream:
+            yield from blocks(stream, text.delimiter, text.quotechar)
 
 
 def _read_header(text: CsvText) -> Header:
@@ -107,6 +138,40 @@ def _line_with_key(text: CsvText, reader: Reader) -> int | None:
     return None
 
 
+def _block_slices(text: CsvText, header: Header, block: Block, size: int, offset: int) -> Iterator[Slice]:
+    """Slice a block into rows and the positions of the lines that they begin in."""
+    lines, width = text.decoded(block.data, block.line), len(header.names)
+    reader = text.reader(lines)
+    if block.line < header.line and not _passes_header(text, reader, header, block.line):
+        return
+    while True:
+        before = reader.line_num
+        rows = [*islice(reader, size)]
+        if not rows:
+            return
+        after = reader.line_num
+        if after - before > len(rows):
+            # A row has several lines: it is read again to see which.
+            again = text.reader(lines[before:after])
+            yield from _slices(text, again, width, size, offset + block.line + before)
+            continue
+        positions: Sequence[int] = range(offset + block.line + before + 1, offset + block.line + after + 1)
+        if set(map(len, rows)) != {width}:
+            rows, positions = _regular(text, rows, positions, width)
+        if rows:
+            yield rows, positions
+
+
+def _passes_header(text: CsvText, reader: Reader, header: Header, before: int) -> bool:
+    """Read past the header; returns whether it has come, after nothing but blank lines."""
+    row = next((row for row in reader if not is_blank(row)), None)
+    if row is None:
+        return False
+    if (tuple(name.strip() for name in row), before + reader.line_num) != (header.names, header.line):
+        raise changed_file(text.file)
+    return True
+
+
 def _slices(
     text: CsvText, reader: Reader, width: int, size: int, offset: int
 ) -> Iterator[tuple[list[list[str]], list[int]]]:
@@ -130,7 +195,7 @@ def _slices(
 
 
 def _regular(
-    text: CsvText, rows: list[list[str]], positions: list[int], width: int
+    text: CsvText, rows: Sequence[list[str]], positions: Sequence[int], width: int
 ) -> tuple[list[list[str]], list[int]]:
     """Take out blank lines.
 

@@ -11,15 +11,17 @@ import re
 import unicodedata
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from scimport.codes import Code
 from scimport.errors import SourceError
 from scimport.model import Place, Problem, Severity
 from scimport.project.project import LoadedSource
 from scimport.project.source_config import ColumnContract
-from scimport.sources.base import Batch, Source, counted, open_source
+from scimport.sources.base import Batch, Piece, Source, counted, open_source
 from scimport.sources.contract import compile_contract
 
 # So many records are looked at for the types of columns, and so many values of one are enough to judge it.
@@ -78,6 +80,20 @@ class SteadySource(Source):
         self._running = self._read(size)
         return self._running
 
+    def pieces(self) -> Iterator[Piece] | None:
+        """Cut all rows into pieces, after a look at the types of the first ones."""
+        pieces = self._source.pieces()
+        return None if pieces is None else self._looked_at(pieces)
+
+    def piece_batches(self, piece: Piece, size: int) -> Iterator[Batch]:
+        """Read the rows of a piece; a column that is missing is ``None`` in all of them."""
+        batches = self._source.piece_batches(piece, size)
+        return self._widened(batches) if self._added else batches
+
+    def check_rows(self, found: int) -> None:
+        """Refuse too few rows."""
+        self._source.check_rows(found)
+
     def place(self, position: int) -> Place:
         """Say where a row is."""
         return self._source.place(position)
@@ -92,41 +108,57 @@ class SteadySource(Source):
             self._running.close()
             self._running = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What another process needs to read pieces."""
+        return {**self.__dict__, "_running": None}
+
     def _read(self, size: int) -> Generator[Batch]:
         batches = self._source.batches(size)
         if self._added:
             batches = self._widened(batches)
-        typed = {
-            name: ColumnContract(type=rule.type, format=rule.format)
-            for name, rule in self._loaded.config.columns.items()
-            if rule is not None and rule.type != "text"
-        }
-        if typed and self._loaded.config.drift.retyped != "accept":
-            batches = self._judged(batches, typed)
-        yield from batches
+        first: list[Batch] = []
+        if self._typed:
+            first = _sample(batches)
+            self._judge(first)
+        yield from chain(first, batches)
+
+    def _looked_at(self, pieces: Iterator[Piece]) -> Iterator[Piece]:
+        first: list[Piece] = []
+        if self._typed:
+
+            def read() -> Iterator[Batch]:
+                for piece in pieces:
+                    first.append(piece)
+                    yield from self.piece_batches(piece, _SAMPLE)
+
+            self._judge(_sample(read()))
+        yield from chain(first, pieces)
 
     def _widened(self, batches: Iterator[Batch]) -> Iterator[Batch]:
         blank = [None] * self._added
         for batch in batches:
             yield Batch([[*row, *blank] for row in batch.rows], batch.positions)
 
-    def _judged(self, batches: Iterator[Batch], typed: dict[str, ColumnContract]) -> Iterator[Batch]:
-        first: list[Batch] = []
-        rows = 0
-        for batch in batches:
-            first.append(batch)
-            rows += len(batch.rows)
-            if rows >= _SAMPLE:
-                break
-        problems = [self._retyped(name) for name in self._unread(first, typed)]
+    @cached_property
+    def _typed(self) -> dict[str, ColumnContract]:
+        """The columns whose values are looked at: whether they are still of their types."""
+        if self._loaded.config.drift.retyped == "accept":
+            return {}
+        return {
+            name: ColumnContract(type=rule.type, format=rule.format)
+            for name, rule in self._loaded.config.columns.items()
+            if rule is not None and rule.type != "text"
+        }
+
+    def _judge(self, first: Sequence[Batch]) -> None:
+        problems = [self._retyped(name) for name in self._unread(first)]
         self._tell(self._loaded.config.drift.retyped, problems)
         if stops := [one for one in self.warnings if one.severity is Severity.ERROR]:
             raise SourceError(stops)
-        yield from chain(first, batches)
 
-    def _unread(self, batches: Sequence[Batch], typed: dict[str, ColumnContract]) -> Iterator[str]:
+    def _unread(self, batches: Sequence[Batch]) -> Iterator[str]:
         """The columns of which nearly no value reads as its type."""
-        for name, rule in typed.items():
+        for name, rule in self._typed.items():
             at, check = self.columns.index(name), compile_contract({name: rule}).check
             cells = (row[at] for batch in batches for row in batch.rows)
             values = [cell.strip() if isinstance(cell, str) else cell for cell in cells]
@@ -163,6 +195,18 @@ class SteadySource(Source):
         what = f"{rule.type} in the format {rule.format}" if rule.format else rule.type
         message = f"nearly no value of '{name}' among the first records is of the type {what}"
         return self._problem(Code.RETYPED_COLUMN, name, message, _RETYPED_HINT)
+
+
+def _sample(batches: Iterator[Batch]) -> list[Batch]:
+    """The first batches, of some rows in all."""
+    first: list[Batch] = []
+    rows = 0
+    for batch in batches:
+        first.append(batch)
+        rows += len(batch.rows)
+        if rows >= _SAMPLE:
+            break
+    return first
 
 
 def open_steady(loaded: LoadedSource, root: Path) -> SteadySource:

@@ -58,7 +58,7 @@ class FileSource(Source):
         self._files, self._key, self._min_rows = files, config.key, config.min_rows
         self._shown = config.path if len(files) > 1 else files[0].shown
         self._running: Generator[Batch] | None = None
-        self._change = _blanks(frozenset(config.null_values), trim=config.trim)
+        self._change = _Blanks(frozenset(config.null_values), config.trim)
         self._prepare(config)
         self._headers = tuple(self._checked(number) for number in range(len(files)))
         self.columns = self._headers[0].names
@@ -81,6 +81,10 @@ class FileSource(Source):
             self._running.close()
             self._running = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What another process needs to read pieces."""
+        return {**self.__dict__, "_running": None}
+
     def _prepare(self, config: Any) -> None:
         """Take what the subclass needs from its own keys, before any file is opened."""
 
@@ -96,10 +100,14 @@ class FileSource(Source):
         found = 0
         for number, header in enumerate(self._headers):
             reorder = self._reorder(header)
-            with closing(self._slices(number, size, number << _LINE_BITS)) as slices:
+            with closing(self._slices(number, size, position_of(number))) as slices:
                 for rows, positions in slices:
                     found += len(rows)
                     yield Batch(reorder(rows), positions)
+        self.check_rows(found)
+
+    def check_rows(self, found: int) -> None:
+        """Refuse a source that has come to its end with fewer rows than its ``min_rows``."""
         check_rows(found, self._min_rows, self._shown)
 
     def _reorder(self, header: Header) -> Callable[[Rows], Rows]:
@@ -132,6 +140,11 @@ class FileSource(Source):
             raise SourceError(problems[:SHOWN_PROBLEMS])
 
 
+def position_of(number: int, line: int = 0) -> int:
+    """Position of a line or row of a file."""
+    return (number << _LINE_BITS) + line
+
+
 def line_of(position: int) -> int:
     """Line or row of a position."""
     return position & _LINE_MASK
@@ -149,12 +162,17 @@ def changed_file(file: DataFile) -> SourceError:
     return SourceError(Problem(Code.SOURCE_CHANGED, message, hint=hint, file=file.shown))
 
 
-def _blanks(words: frozenset[str], *, trim: bool) -> Callable[[Rows], Rows]:
-    """What makes the words for nothing blank; without any, it is the rows as they are."""
-    if not words:
-        return lambda rows: rows
+@dataclass(frozen=True, slots=True)
+class _Blanks:
+    """Makes the words for nothing blank; without any, rows are as they are."""
 
-    def is_null(cell: object) -> bool:
-        return isinstance(cell, str) and (cell.strip() if trim else cell) in words
+    words: frozenset[str]
+    trim: bool
 
-    return lambda rows: [["" if is_null(cell) else cell for cell in row] for row in rows]
+    def __call__(self, rows: Rows) -> Rows:
+        if not self.words:
+            return rows
+        return [["" if self._is_null(cell) else cell for cell in row] for row in rows]
+
+    def _is_null(self, cell: object) -> bool:
+        return isinstance(cell, str) and (cell.strip() if self.trim else cell) in self.words

@@ -222,7 +222,19 @@ def _remote(url: str, options: Mapping[str, Any], *, newest: bool) -> tuple[Data
     )
 
 
-def _scrubber(url: str, options: Mapping[str, Any]) -> Callable[[str], str]:
+@dataclass(frozen=True, slots=True)
+class _Scrubber:
+    """Takes what is secret out of a driver's message, or the whole message where that is not enough."""
+
+    url: str
+    secrets: frozenset[str]
+
+    def __call__(self, message: str) -> str:
+        message = message.replace(self.url, without_secrets(self.url))
+        return "" if any(secret in message for secret in self.secrets) else message
+
+
+def _scrubber(url: str, options: Mapping[str, Any]) -> _Scrubber:
     secrets = set(_texts(options))
     for part in url.split("::"):
         rest = part.partition("://")[2]
@@ -230,13 +242,7 @@ def _scrubber(url: str, options: Mapping[str, Any]) -> Callable[[str], str]:
         query = re.split("[?#]", rest, maxsplit=1)[1:]
         for secret in (user, user.partition(":")[2], *query, *re.split("[&=#]", "".join(query))):
             secrets |= {secret, unquote(secret)}
-    secrets = {secret for secret in secrets if len(secret) > 3}
-
-    def scrub(message: str) -> str:
-        message = message.replace(url, without_secrets(url))
-        return "" if any(secret in message for secret in secrets) else message
-
-    return scrub
+    return _Scrubber(url, frozenset(secret for secret in secrets if len(secret) > 3))
 
 
 def _texts(value: object) -> Iterator[str]:
@@ -250,7 +256,7 @@ def _texts(value: object) -> Iterator[str]:
 
 
 def _opener(path: Path) -> Callable[[], BinaryIO]:
-    return lambda: path.open("rb")
+    return cast("Callable[[], BinaryIO]", partial(path.open, "rb"))
 
 
 def _unopened() -> BinaryIO:

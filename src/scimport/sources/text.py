@@ -68,6 +68,27 @@ class TextFile:
                 lines = without_last(lines, self.foot, str.strip, foot)
             yield lines
 
+    def decoded(self, data: bytes, before: int) -> list[str]:
+        """Some of the file's bytes as lines with their ends, as :meth:`lines` gives them.
+
+        Args:
+            data: Whole lines.
+            before: How many lines of the file stand before them.
+
+        Raises:
+            SourceError: They hold a NUL character.
+            UnicodeError: They are not text in the file's encoding.
+        """
+        if before:
+            # What looks like a byte order mark is none there.
+            text = data.decode(self.encoding.lower().removesuffix("-sig").removesuffix("_sig"))
+        else:
+            text = data.decode(self.encoding).removeprefix(_BOM)
+        lines = io.StringIO(text, newline="").readlines()
+        if "\0" in text:
+            raise SourceError(self._nul(before + next(n for n, line in enumerate(lines, 1) if "\0" in line)))
+        return lines
+
     def check_trailer(self, foot: Sequence[str], rows: int) -> None:
         """Make sure that the file has as many rows as its trailer says.
 

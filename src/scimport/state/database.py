@@ -189,6 +189,10 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 def _migrate(engine: Engine) -> None:
+    # Whoever only reads must not wait for somebody who writes.
+    with engine.connect() as connection:
+        if _revision(connection) == HEAD:
+            return
     with engine.connect().execution_options(writes=True) as connection, connection.begin():
         found = _revision(connection)
         if found == HEAD:

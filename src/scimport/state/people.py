@@ -81,6 +81,14 @@ class People:
         by_key = {row[0]: tuple(row[1:]) for row in connection.execute(query)}
         return [(n, *by_key[key]) for n, key in enumerate(keys) if key in by_key]
 
+    def known(self, connection: Connection, ids: Sequence[int]) -> dict[int, tuple[str, Known]]:
+        """People by id: key, and what a comparison needs; few at a time."""
+        columns = (person.c.id, person.c.key, person.c.active, person.c.row_digest, person.c.user_digest)
+        rows = connection.execute(select(*columns).where(person.c.id.in_(ids)))
+        return {
+            row[0]: (row[1], Known(0, row[0], bool(row[2]), bytes(row[3]), bytes(row[4]))) for row in rows
+        }
+
     def id_range(self, connection: Connection) -> tuple[int, int]:
         """Smallest and largest id of a person of this pipeline; (1, 0) when there is none."""
         ends: list[int] = []

@@ -23,7 +23,7 @@ from scimport.project.document import KeyPath
 from scimport.project.project import LoadedMapping, Project
 from scimport.project.source_config import AnySourceConfig
 from scimport.project.values import did_you_mean
-from scimport.sources.base import Batch
+from scimport.sources.base import Batch, Source
 from scimport.sources.cells import given_cell
 from scimport.sources.contract import compile_contract
 
@@ -128,25 +128,21 @@ class Bench:
         return given_cell(self._source, name, value) if self._source else value
 
 
-class _Nothing:
+class _Nothing(Source):
     """A source of some columns without rows."""
 
     def __init__(self, columns: tuple[str, ...]) -> None:
         self.columns = columns
 
-    def batches(self, _size: int) -> Iterator[Batch]:
+    def batches(self, size: int) -> Iterator[Batch]:
+        del size
         return iter(())
 
-    def place(self, _position: int) -> Place:
+    def place(self, position: int) -> Place:
+        del position
         return Place("")
 
     def close(self) -> None:
-        pass
-
-    def __enter__(self) -> _Nothing:
-        return self
-
-    def __exit__(self, *_: object) -> None:
         pass
 
 

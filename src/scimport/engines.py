@@ -1,0 +1,94 @@
+"""Who examines a source: this process, several of this machine, or the workers of a cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import datetime
+from pathlib import Path
+
+from scimport.plan import Input
+from scimport.plan.builder import BATCH
+from scimport.plan.examine import Examined, Wanted
+from scimport.project import LoadedSource, Pipeline, Project
+from scimport.project.config import EngineConfig
+from scimport.sources.base import Piece, source_state
+from scimport.state.database import Database
+from scimport.worker import Work
+from scimport.workers import Workers, cores
+
+LARGE = 64 * 2**20
+"""Bytes of files from which on more processes are worth their start, if nobody says how many."""
+
+Examine = Callable[[Wanted], Iterator[Examined]]
+"""Examines a whole source elsewhere."""
+
+
+def engine(
+    project: Project,
+    pipeline: Pipeline,
+    source: Input,
+    now: datetime,
+    database: Database,
+    exits: ExitStack,
+) -> Examine | None:
+    """Find out who examines a pipeline's source.
+
+    Args:
+        project: The project folder.
+        pipeline: The pipeline.
+        source: What the plan is made of.
+        now: The time of the run.
+        database: The state.
+        exits: Ends what is started.
+
+    Returns:
+        What examines it; ``None`` where the process of the run does so itself.
+    """
+    loaded = project.source(pipeline.config.source)
+    number = _number(pipeline.config.engine, loaded, project.root)
+    pieces = _pieces(source, database) if number > 1 else None
+    if pieces is None:
+        return None
+
+    def examined(wanted: Wanted) -> Iterator[Examined]:
+        work = Work(
+            root=project.root.absolute(),
+            pipeline=pipeline.name,
+            mapping=pipeline.config.mapping,
+            fingerprint=source.mapping.fingerprint,
+            now=now,
+            config=loaded.config,
+            source=source.source,
+            batch=BATCH,
+            wanted=wanted,
+            state=database.engine.url.render_as_string(hide_password=False),
+            digest_key=database.vault.digest_key,
+        )
+        workers = Workers(work, number)
+        exits.callback(workers.close)
+        return _checked(source, workers.examined(pieces))
+
+    return examined
+
+
+def _number(config: EngineConfig, loaded: LoadedSource, root: Path) -> int:
+    if config.workers is not None:
+        return config.workers
+    size = sum(size for _, size, _ in source_state(loaded.config, root))
+    return cores() if size >= LARGE else 1
+
+
+def _pieces(source: Input, database: Database) -> Iterator[Piece] | None:
+    # The numbers of `unique` are given in the order of the source; a state in memory is seen by one process.
+    if source.mapping.marks or database.engine.url.database in (None, "", ":memory:"):
+        return None
+    return source.source.pieces()
+
+
+def _checked(source: Input, examined: Iterator[Examined]) -> Iterator[Examined]:
+    rows = 0
+    for one in examined:
+        rows += one.taken
+        yield one
+    source.source.check_rows(rows)

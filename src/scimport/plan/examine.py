@@ -1,0 +1,174 @@
+"""Examines rows: which are as last acknowledged, and what the others come to. It writes nothing.
+
+What comes of a row depends on the row and on the state as it was, not on other rows, so that parts of a
+source can be examined by several processes; what depends on the order is left to
+:class:`scimport.plan.builder.PlanBuilder`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from sqlalchemy import Connection
+
+from scimport.digests import digest_name, digest_rows
+from scimport.mappings.mapping import Mapping
+from scimport.model import Problem
+from scimport.plan.age import newest
+from scimport.plan.managers import MANAGER, manager_of
+from scimport.plan.records import Input, Mapper, Record, Row, Settle, key_texts
+from scimport.sources.base import Batch
+from scimport.state.people import Known, People
+
+SLICE = 100
+"""Rows that are mapped, validated and serialised together: few enough to stay in the processor's cache."""
+
+
+class Candidate(NamedTuple):
+    """A record in scope that is not as last acknowledged, so far as its row tells.
+
+    Attributes:
+        key: Its key.
+        position: Where it is in the source.
+        digest: Digest of the row.
+        known: The person as last acknowledged; ``None`` for somebody new.
+        body: The user as JSON; empty when there are problems, or when the row is as last acknowledged.
+        problems: What makes the record invalid.
+        external_id: The user's ``externalId``.
+        active: The user's ``active``.
+        name_digest: Digest of the user's ``userName``; 0 for none.
+        manager: ``externalId`` of the manager whom the user names; empty for none.
+    """
+
+    key: str
+    position: int
+    digest: bytes
+    known: Known | None
+    body: bytes = b""
+    problems: tuple[Problem, ...] = ()
+    external_id: str = ""
+    active: bool = True
+    name_digest: int = 0
+    manager: str = ""
+
+
+class Examined(NamedTuple):
+    """What came of some rows.
+
+    Attributes:
+        taken: Rows that were read of the source.
+        read: Those of them that are wanted.
+        out_of_scope: Those that the mapping passes over.
+        same: Ids of the people whose rows are as last acknowledged.
+        places: Where those rows are in the source.
+        candidates: All others, in the order of the source.
+        as_of: The newest moment in the column ``as_of``, in seconds since 1970; ``None`` for none.
+    """
+
+    taken: int
+    read: int
+    out_of_scope: int
+    same: list[int]
+    places: list[int]
+    candidates: list[Candidate]
+    as_of: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which rows are wanted, and which are examined though they are as last acknowledged.
+
+    Attributes:
+        keys: Rows with these keys alone; empty for all.
+        full: All rows are mapped, changed or not.
+        known: Whether anybody is known.
+    """
+
+    keys: Collection[str] = frozenset()
+    full: bool = False
+    known: bool = True
+
+
+class Examiner:
+    """Examines the rows of one source under one mapping.
+
+    Args:
+        source: What the plan is made of.
+        people: Who is known.
+        wanted: Which rows are wanted.
+        digest_key: The state's, for digests of rows and names.
+    """
+
+    def __init__(self, source: Input, people: People, wanted: Wanted, digest_key: bytes) -> None:
+        self._people, self._wanted, self._digest_key = people, wanted, digest_key
+        self._mapper, self._fingerprint = Mapper(source), source.mapping.fingerprint
+        self._names_manager = names_manager(source.mapping)
+        self._as_of = None if source.as_of is None else source.source.columns.index(source.as_of)
+
+    def examine(self, connection: Connection, batch: Batch, settle: Settle | None = None) -> Examined:
+        """Examine some rows.
+
+        Args:
+            connection: A connection that reads the state.
+            batch: The rows.
+            settle: Puts values in the places of the marks of ``unique``.
+        """
+        as_of = None if self._as_of is None else newest(batch.rows, self._as_of)
+        rows = [*map(self._mapper.pick, batch.rows)]
+        keys, positions = key_texts(rows, self._mapper.key), batch.positions
+        if self._wanted.keys:
+            kept = [n for n, key in enumerate(keys) if key in self._wanted.keys]
+            rows, keys = [rows[n] for n in kept], [keys[n] for n in kept]
+            positions = [positions[n] for n in kept]
+        digests = digest_rows(self._fingerprint, rows, self._digest_key)
+        is_same, known = bytearray(len(rows)), dict[int, Known]()
+        same: list[int] = []
+        places: list[int] = []
+        for found in sorted(self._people.lookup(connection, keys)) if self._wanted.known else ():
+            n = found[0]
+            if found[3] == digests[n] and not self._wanted.full:
+                is_same[n] = True
+                same.append(found[1])
+                places.append(positions[n])
+            else:
+                known[n] = Known._make(found)
+        changed = [Row(keys[n], positions[n], digests[n], known.get(n), rows[n]) for n in _zeros(is_same)]
+        records = [*self._records(changed, settle)]
+        return Examined(
+            len(batch.rows),
+            len(rows),
+            len(changed) - len(records),
+            same,
+            places,
+            [*map(self._candidate, records)],
+            as_of,
+        )
+
+    def _records(self, rows: Sequence[Row], settle: Settle | None) -> Iterator[Record]:
+        for start in range(0, len(rows), SLICE):
+            yield from self._mapper.records(rows[start : start + SLICE], settle)
+
+    def _candidate(self, record: Record) -> Candidate:
+        key, position, digest, known, user, body, problems = record
+        if problems:
+            return Candidate(key, position, digest, known, b"", problems)
+        name = digest_name(user["userName"], self._digest_key)
+        manager = manager_of(user) if self._names_manager else ""
+        return Candidate(
+            key, position, digest, known, body, (), user["externalId"], user["active"], name, manager
+        )
+
+
+def names_manager(mapping: Mapping) -> bool:
+    """Whether the users of a mapping may name managers."""
+    return any(leaf.path == MANAGER for leaf in mapping.leaves)
+
+
+def _zeros(flags: bytearray) -> Iterator[int]:
+    """Indexes of the flags that are not set."""
+    n = flags.find(0)
+    while n >= 0:
+        yield n
+        n = flags.find(0, n + 1)
