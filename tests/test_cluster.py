@@ -68,7 +68,7 @@ def test_a_cluster_comes_to_the_same_and_may_lose_a_worker(
 ) -> None:
     address, workers = cluster
     one, many = Plant(tmp_path / "one"), Plant(tmp_path / "many")
-    many.engine(f"kind: dask, scheduler: '{address}'")
+    many.engine(f"by: dask, scheduler: '{address}'")
     for plant in (one, many):
         plant.people(people_of(1))
     expected = one.load()
@@ -91,7 +91,7 @@ def test_what_is_wrong_with_a_source_comes_back_from_the_workers(
 ) -> None:
     monkeypatch.setenv("SCIMPORT_STATE_URL", postgresql_url)
     plant = Plant(tmp_path / "plant")
-    plant.engine(f"kind: dask, scheduler: '{cluster[0]}'")
+    plant.engine(f"by: dask, scheduler: '{cluster[0]}'")
     plant.people([*people_of(5), "7,one cell too many,A,,,,"])
     with pytest.raises(SourceError, match="the header has 6"):
         plant.plan()
@@ -101,15 +101,15 @@ def test_a_cluster_for_one_run(tmp_path: Path) -> None:
     plant = Plant(tmp_path / "plant")
     plant.people(people_of(3))
     expected = plant.plan().summary.plan
-    plant.engine("kind: dask, workers: 2")
+    plant.engine("by: dask, workers: 2")
     assert plant.plan().summary.plan == expected
 
 
 @pytest.mark.parametrize(
     ("engine", "error", "words"),
     [
-        ("kind: dask, scheduler: 'tcp://127.0.0.1:9'", ConfigError, "SQLite"),
-        ("scheduler: 'tcp://127.0.0.1:9'", ConfigError, "kind: dask"),
+        ("by: dask, scheduler: 'tcp://127.0.0.1:9'", ConfigError, "SQLite"),
+        ("scheduler: 'tcp://127.0.0.1:9'", ConfigError, "by: dask"),
     ],
 )
 def test_what_cannot_work_is_refused(tmp_path: Path, engine: str, error: type[Exception], words: str) -> None:

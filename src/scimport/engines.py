@@ -52,7 +52,7 @@ def engine(
     loaded = project.source(pipeline.config.source)
     config = pipeline.config.engine
     number = _number(config, loaded, project.root)
-    pieces = _pieces(source, database) if number > 1 or config.kind == "dask" else None
+    pieces = _pieces(source, database) if number > 1 or config.by == "dask" else None
     if pieces is None:
         return None
     if config.scheduler and database.dialect == "sqlite":
@@ -72,7 +72,7 @@ def engine(
             state=database.engine.url.render_as_string(hide_password=False),
             digest_key=database.vault.digest_key,
         )
-        is_dask = config.kind == "dask"
+        is_dask = config.by == "dask"
         workers = Cluster(work, number, config.scheduler) if is_dask else Workers(work, number)
         exits.callback(workers.close)
         return _checked(source, workers.examined(pieces))

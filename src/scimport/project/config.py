@@ -301,7 +301,7 @@ class NotifyConfig(Config):
 class EngineConfig(Config):
     """Who reads, maps and compares the records of a large source."""
 
-    kind: Literal["processes", "dask"] = Field(
+    by: Literal["processes", "dask"] = Field(
         default="processes", description="Processes of this machine, or the workers of a Dask cluster."
     )
     workers: Annotated[Count, Field(ge=1, le=64)] | None = Field(
@@ -313,8 +313,8 @@ class EngineConfig(Config):
 
     @model_validator(mode="after")
     def _scheduler_is_of_dask(self) -> Self:
-        if self.scheduler is not None and self.kind != "dask":
-            raise refuse("is of kind: dask alone", "Write kind: dask, or leave it out.", key="scheduler")
+        if self.scheduler is not None and self.by != "dask":
+            raise refuse("is of by: dask alone", "Write by: dask, or leave it out.", key="scheduler")
         return self
 
 
