@@ -11,13 +11,16 @@ import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 import yaml
 from tests.cli.conftest import Command
 
+from scimport.cli.commands import COMMANDS
 from scimport.stages import PipelineRun
 
 COUNTS = {
@@ -318,6 +321,15 @@ def test_endpoints_that_fail(
     assert scimport("run", "employees", "--no-prefect").code == 2
 
 
+@pytest.mark.parametrize(("key", "value"), [("limits", "none"), ("gzip", True)])
+def test_what_is_not_for_microsoft_graph(sample: Path, scimport: Command, key: str, value: object) -> None:
+    _endpoint(sample, "https://scim.example/Bulk", **{key: value})
+    assert scimport("check", "employees").code == 0
+    _endpoint(sample, "https://graph.microsoft.com")
+    (problem,) = scimport("check", "employees", "--json").json
+    assert (problem["code"], problem["field"]) == ("bad-value", f"app.{key}")
+
+
 def test_a_certificate_that_does_not_verify_is_not_passed_over(
     sample: Path, scimport: Command, tmp_path: Path
 ) -> None:
@@ -354,19 +366,42 @@ def _self_signed(folder: Path) -> tuple[Path, Path]:
     return certificate, key
 
 
+SERVERS = ("prefect", "pandas", "starlette", "uvicorn", "azure", "fastapi")
+STATE = ("sqlalchemy", "alembic", "cryptography")
+SELDOM = ("httpx", "http.client", "jsonschema", "babel", "phonenumbers", "scimport.sandbox.server")
+OTHERS = ("scimport.cli.run", "scimport.cli.app_changes")
+
+
 @pytest.mark.usefixtures("sample")
-def test_help_and_check_need_neither_prefect_nor_a_web_server() -> None:
+@pytest.mark.parametrize(
+    ("arguments", "heavy"),
+    [
+        (["--help"], (*SERVERS, *STATE, *SELDOM)),
+        (["check"], (*SERVERS, *STATE, *SELDOM, *OTHERS, "rich", "jsonschema_rs")),
+        (["test"], (*SERVERS, *STATE, *SELDOM, *OTHERS, "rich")),
+        (["preview", "employees"], (*SERVERS, *STATE, *SELDOM, *OTHERS)),
+        (["plan", "employees"], SERVERS),
+    ],
+)
+def test_commands_load_what_they_need_alone(arguments: list[str], heavy: tuple[str, ...]) -> None:
     code = (
-        "import sys; sys.argv = ['scimport', *{arguments}]\n"
+        f"import sys; sys.argv = ['scimport', *{arguments}]\n"
         "from scimport.cli import main\n"
         "try:\n    main()\nexcept SystemExit: pass\n"
-        "heavy = {{'prefect', 'pandas', 'starlette', 'uvicorn', 'azure', 'fastapi'}} & set(sys.modules)\n"
+        f"heavy = set({heavy}) & set(sys.modules)\n"
         "assert not heavy, heavy"
     )
-    for arguments in (["--help"], ["check", "employees"], ["preview", "employees"], ["plan", "employees"]):
-        command = [sys.executable, "-c", code.format(arguments=arguments)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ)
-        assert done.returncode == 0, done.stderr
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_table_of_commands_is_that_of_their_modules() -> None:
+    for module in dict.fromkeys(COMMANDS.values()):
+        some = typer.Typer()
+        import_module(f"scimport.cli.{module}").register(some)
+        listed = [name for name, owner in COMMANDS.items() if owner == module]
+        assert list(typer.main.get_group(some).commands) == listed
 
 
 @pytest.mark.usefixtures("sample")

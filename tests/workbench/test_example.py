@@ -81,3 +81,9 @@ def test_values_keep_their_shape() -> None:
     day, month, year = _value("31.12.2020", set(), {}).split(".")
     assert (1 <= int(day) <= 12, 1 <= int(month) <= 12, len(year)) == (True, True, 4)
     assert _value("ann.lee@acme.example", set(), {}).endswith("@example.com")
+
+
+def test_what_is_made_up_is_nothing_that_the_record_has() -> None:
+    real = [f"000{digit}" for digit in "12345678"]
+    assert {_value("0001", set(), {}, real) for _ in range(20)} == {"0009"}
+    assert _value("-", set(), {}, ["-"]) == "-"

@@ -11,66 +11,18 @@ from typing import Annotated
 import typer
 
 from scimport import __version__
-from scimport.cli import (
-    app_group,
-    capacity,
-    check,
-    confirm,
-    doctor,
-    import_,
-    init,
-    inspect,
-    lineage,
-    plans,
-    preview,
-    problems,
-    purge,
-    rekey,
-    retry,
-    run,
-    schema,
-    serve,
-    status,
-    test,
-    trace,
-)
+from scimport.cli.commands import Commands
 from scimport.cli.output import Output, problem_document
 from scimport.errors import ScimportError
 
 app = typer.Typer(
     name="scimport",
+    cls=Commands,
     help="Carries people from CSV files and SQL tables to SCIM endpoints.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-_COMMANDS = (
-    check,
-    preview,
-    test,
-    lineage,
-    run,
-    plans,
-    confirm,
-    retry,
-    doctor,
-    trace,
-    status,
-    app_group,
-    capacity,
-    problems,
-    purge,
-    rekey,
-    serve,
-    schema,
-    import_,
-    init,
-    inspect,
-)
-
-for module in _COMMANDS:
-    module.register(app)
 
 
 def _print_version(wanted: bool) -> None:

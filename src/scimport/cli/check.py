@@ -54,7 +54,9 @@ def check(
     as_json: options.Json = False,
 ) -> None:
     """Check the files of the project: keys, references, mappings against SCIM, and rules for mappings."""
-    project = options.find(context)
+    from scimport.project import remembering  # noqa: PLC0415 - not needed for --help
+
+    project = remembering(options.find(context))
     form = Format.JSON if as_json else form
     output = Output(as_json=form is not Format.TEXT)
     names = (name,) if name else project.pipeline_names

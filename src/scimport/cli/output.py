@@ -5,16 +5,14 @@ from __future__ import annotations
 import dataclasses
 import sys
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
-
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from scimport.model import Problem, RunSummary, Severity
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from scimport.findings import Finding
 
 _SIGNS = {"found": "green", "missing": "red", "different": "yellow", "unknown": "yellow"}
@@ -30,11 +28,22 @@ class Output:
 
     def __init__(self, *, as_json: bool = False) -> None:
         self.as_json = as_json
-        self.console = Console(stderr=as_json, highlight=False, soft_wrap=True, emoji=False)
+
+    @cached_property
+    def console(self) -> Console:
+        """What prints colours and tables; it takes longer to load than most commands have to say."""
+        from rich.console import Console  # noqa: PLC0415
+
+        return Console(stderr=self.as_json, highlight=False, soft_wrap=True, emoji=False)
 
     def say(self, text: str, *, style: str = "") -> None:
         """Print a line for people."""
-        self.console.print(escape(text), style=style)
+        if style:
+            self.console.print(text, style=style, markup=False)
+        else:
+            stream = sys.stderr if self.as_json else sys.stdout
+            stream.write(f"{text}\n")
+            stream.flush()
 
     def json(self, document: object) -> None:
         """Print the one JSON document, if it was asked for."""
@@ -47,14 +56,19 @@ class Output:
     def problems(self, problems: Iterable[Problem], *, show_values: bool = False) -> None:
         """Print problems, each with its place, code, message and what to do next."""
         for problem in problems:
-            colour = _COLOURS[problem.severity]
-            about = " ".join(filter(None, (problem.place, problem.key and f"[{problem.key}]", problem.field)))
-            start = f"{escape(about)}: " if about else ""
-            value = f" ({problem.value})" if show_values and problem.value else ""
-            words = f"{problem.message}{value}{_first(problem)}"
-            self.console.print(f"{start}[{colour}]{problem.severity} {problem.code}[/]: {escape(words)}")
-            if problem.hint:
-                self.console.print(f"  {escape(problem.hint)}", style="dim")
+            self._problem(problem, show_values=show_values)
+
+    def _problem(self, problem: Problem, *, show_values: bool) -> None:
+        from rich.markup import escape  # noqa: PLC0415 - most commands find nothing wrong
+
+        colour = _COLOURS[problem.severity]
+        about = " ".join(filter(None, (problem.place, problem.key and f"[{problem.key}]", problem.field)))
+        start = f"{escape(about)}: " if about else ""
+        value = f" ({problem.value})" if show_values and problem.value else ""
+        words = f"{problem.message}{value}{_first(problem)}"
+        self.console.print(f"{start}[{colour}]{problem.severity} {problem.code}[/]: {escape(words)}")
+        if problem.hint:
+            self.say(f"  {problem.hint}", style="dim")
 
     def findings(self, findings: Iterable[Finding]) -> list[Finding]:
         """Print what a doctor finds, as it finds it, with what to do; gives the findings back."""
@@ -69,6 +83,11 @@ class Output:
 
     def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         """Print a table; numbers to the right."""
+        # Many commands print none.
+        from rich.box import SIMPLE_HEAD  # noqa: PLC0415
+        from rich.markup import escape  # noqa: PLC0415
+        from rich.table import Table  # noqa: PLC0415
+
         table = Table(title=title or None, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
         rows = [tuple(row) for row in rows]
         for n, column in enumerate(columns):

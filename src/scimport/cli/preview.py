@@ -18,7 +18,7 @@ from scimport.model import Problem, Severity
 if TYPE_CHECKING:
     from scimport.project import Pipeline, Project
     from scimport.workbench.difference import Difference
-    from scimport.workbench.preview import Attribute, Preview, Record
+    from scimport.workbench.preview import Attribute, Glass, Preview, Record
 
 WRONG = 4
 
@@ -68,8 +68,7 @@ def preview(
     if watch:
         _watch(output, project, name, choice, show_values=show_values)
         return
-    pipeline = project.pipeline(name)
-    found = _look(project, pipeline, _found(project, pipeline, choice))
+    found = _found(project, project.pipeline(name), choice).previews()
     _show(output, found, choice, show_values=show_values)
     documents = [_document(name, one, show_values=show_values) for one in found]
     output.json(documents if sample is not None else documents[0])
@@ -86,28 +85,37 @@ class _Choice:
     sample: int | None
 
 
-def _found(project: Project, pipeline: Pipeline, choice: _Choice) -> tuple[list[Record], tuple[str, ...]]:
-    """The records, and the columns of their source."""
+@dataclasses.dataclass(frozen=True)
+class _Found:
+    """The records that are wanted, the columns of their source, and what they are looked at through."""
+
+    records: list[Record]
+    columns: tuple[str, ...]
+    through: Glass
+
+    def previews(self) -> list[Preview]:
+        return [self.through.preview(record) for record in self.records]
+
+
+def _found(project: Project, pipeline: Pipeline, choice: _Choice) -> _Found:
     from scimport.inputs import opened  # noqa: PLC0415 - not needed for --help
-    from scimport.workbench.preview import find_record, sample_records  # noqa: PLC0415
+    from scimport.workbench.preview import find_record, glass, sample_records  # noqa: PLC0415
 
     with opened(project, pipeline, datetime.now(UTC)) as source:
         if choice.sample is None:
-            return [find_record(source, choice.wanted, choice.where)], source.source.columns
-        return sample_records(source, choice.sample, choice.where), source.source.columns
+            records = [find_record(source, choice.wanted, choice.where)]
+        else:
+            records = sample_records(source, choice.sample, choice.where)
+        return _Found(records, source.source.columns, glass(source, pipeline.config.app.target))
 
 
-def _look(project: Project, pipeline: Pipeline, found: tuple[list[Record], tuple[str, ...]]) -> list[Preview]:
-    """The records through the mapping as it is now."""
+def _again(project: Project, pipeline: Pipeline, before: _Found) -> _Found:
+    """The same records, through the mapping as it is now."""
     from scimport.inputs import compiled  # noqa: PLC0415 - not needed for --help
-    from scimport.sources.contract import compile_contract  # noqa: PLC0415
-    from scimport.workbench.preview import Glass  # noqa: PLC0415
 
-    records, columns = found
-    mapping, validator = compiled(project, pipeline, columns, datetime.now(UTC))
-    contract = compile_contract(project.source(pipeline.config.source).config.columns)
-    through = Glass(mapping, validator, contract, pipeline.config.app.target)
-    return [through.preview(record) for record in records]
+    mapping, validator = compiled(project, pipeline, before.columns, datetime.now(UTC))
+    through = dataclasses.replace(before.through, mapping=mapping, validator=validator)
+    return dataclasses.replace(before, through=through)
 
 
 def _watch(output: Output, project: Project, name: str, choice: _Choice, *, show_values: bool) -> None:
@@ -121,8 +129,8 @@ def _watch(output: Output, project: Project, name: str, choice: _Choice, *, show
         try:
             pipeline = project.pipeline(name)
             # The source is read again only when something else than a mapping has changed.
-            found = found or _found(project, pipeline, choice)
-            _show(output, _look(project, pipeline, found), choice, show_values=show_values)
+            found = _again(project, pipeline, found) if found else _found(project, pipeline, choice)
+            _show(output, found.previews(), choice, show_values=show_values)
         except ScimportError as error:
             output.problems(error.problems)
         output.say("Waiting for a file to be saved; Ctrl-C ends it.")

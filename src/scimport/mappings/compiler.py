@@ -26,7 +26,7 @@ from scimport.mappings.expression import Expression, Issue, Scope, is_unicode, p
 from scimport.mappings.functions import Functions, load_functions
 from scimport.mappings.lookups import Lookups
 from scimport.mappings.scim import REQUIRED, UserSchema, json_schema, load_user_schema, path_text
-from scimport.mappings.shape import Constant, Place, Slot, WrongError, shape_user, with_schemas
+from scimport.mappings.shape import Constant, Object, Place, Slot, WrongError, shape_user, with_schemas
 from scimport.mappings.template import Loop, MappingEnvironment, Probe, compile_loop, compile_probes
 from scimport.mappings.tree import Branch, Leaf, Node, Origin, Tree, is_template, merge
 from scimport.mappings.values import CONVERTERS, ValueRefusedError
@@ -86,7 +86,7 @@ class Parts:
         fields: The other expressions, in the order of the schema.
         leaves: The same for people, with the constants between them.
         functions: The project's own filters that it names.
-        loop: All of it, compiled.
+        shape: What a user is made of.
     """
 
     tree: Tree
@@ -98,7 +98,14 @@ class Parts:
     fields: list[Field] = field(default_factory=list)
     leaves: list[MappedLeaf] = field(default_factory=list)
     functions: Functions = field(default_factory=Functions)
-    loop: Loop = field(init=False)
+    shape: Object = field(init=False)
+
+    def loop(self, skip: Callable[[Callable[[Any], None]], None]) -> Loop:
+        """Compiles all of it; ``skip`` is called, with the output, for a row out of scope."""
+        expressions = [part for field in self.fields for part in field.expression.parts]
+        condition = self.condition.parts[0] if self.condition else None
+        emit = build(self.shape, self.fields)
+        return compile_loop(self.environment, self.scope, expressions, condition, emit, skip)
 
     @cached_property
     def probes(self) -> tuple[Probe, ...]:
@@ -131,17 +138,15 @@ def compile_parts(
     columns: Sequence[str] | None,
     schemas: Iterable[LoadedSchema],
     now: dt.datetime,
-    skip: Callable[[Callable[[Any], None]], None],
     root: Path | None = None,
 ) -> Parts:
-    """Checks and compiles; see :func:`scimport.mappings.mapping.compile_mapping`.
+    """Checks and parses; see :func:`scimport.mappings.mapping.compile_mapping`.
 
     Args:
         chain: The mapping and those that it extends, base first.
         columns: Columns of the source, None when they are not known.
         schemas: The custom SCIM schemas that the chain names.
         now: Time of the run, with its zone.
-        skip: What the loop calls, with its output, for a row out of scope.
         root: The project folder, with the tables and functions of expressions; None for none.
 
     Raises:
@@ -161,10 +166,7 @@ def compile_parts(
     checker.vars(chain)
     if problems := [*checker.problems, *problems]:
         raise ConfigError(sorted(problems, key=lambda problem: (problem.file, problem.line or 0)))
-    expressions = [part for field in parts.fields for part in field.expression.parts]
-    condition = parts.condition.parts[0] if parts.condition else None
-    emit = build(with_schemas(shape, schema), parts.fields)
-    parts.loop = compile_loop(parts.environment, parts.scope, expressions, condition, emit, skip)
+    parts.shape = with_schemas(shape, schema)
     return parts
 
 

@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ from scimport.mappings.compiler import TIMES, MappedLeaf, Parts, compile_parts
 from scimport.mappings.expression import Expression
 from scimport.mappings.marks import MarkError, spots, unmarked
 from scimport.mappings.scim import path_text
+from scimport.mappings.template import Loop, Probe
 from scimport.mappings.tree import Leaf, Origin
 from scimport.mappings.values import ValueRefusedError
 from scimport.model import Problem
@@ -99,6 +101,11 @@ class Mapping:
         self.marks = any(_marks(part) for field in parts.fields for part in field.expression.parts)
         self._parts = parts
 
+    @cached_property
+    def _loop(self) -> Loop:
+        # Compiled when rows come: who looks at the files, or at one row leaf by leaf, needs none.
+        return self._parts.loop(_skip)
+
     @property
     def fields(self) -> tuple[Field, ...]:
         """The leaves that are no constants, in the order of the schema, with their parsed expressions."""
@@ -130,10 +137,10 @@ class Mapping:
             ValueError: A row does not have as many values as there are columns.
         """
         users: list[Result] = []
-        remaining = iter(rows)
+        remaining, loop = iter(rows), self._loop
         while len(users) < len(rows):
             try:
-                self._parts.loop.run(remaining, users.append)
+                loop.run(remaining, users.append)
             except Exception as error:  # noqa: BLE001 - an expression can raise anything
                 users.append(self._fault(rows[len(users)], error))
         return users if keep_marks or not self.marks else [_without_marks(user) for user in users]
@@ -153,6 +160,21 @@ class Mapping:
         found = (problem, *(leaf.problem for leaf in leaves))
         return Explanation(in_scope, leaves, tuple(problem for problem in found if problem is not None))
 
+    def explain_leaf(self, path: str, row: Sequence[object]) -> LeafValue:
+        """Evaluates one leaf for a row.
+
+        Args:
+            path: The path of a leaf that is no constant.
+            row: As for :meth:`explain`.
+        """
+        return _leaf_value(*self._evaluated[path], dict(zip(self.columns, row, strict=True)))
+
+    @cached_property
+    def _evaluated(self) -> dict[str, tuple[MappedLeaf, Field, Probe]]:
+        leaves = (leaf for leaf in self.leaves if not leaf.is_constant)
+        found = zip(leaves, self._parts.fields, self._parts.probes, strict=False)
+        return {leaf.path: (leaf, field, probe) for leaf, field, probe in found}
+
     def _in_scope(self, values: dict[str, object]) -> tuple[bool | None, Problem | None]:
         where = self._parts.tree.where
         if where is None:
@@ -163,11 +185,11 @@ class Mapping:
             return None, _failure(error, "where", where.value, where.origin)
 
     def _leaf_values(self, values: dict[str, object]) -> Iterator[LeafValue]:
-        fields = zip(self._parts.fields, self._parts.probes, strict=False)
         for leaf in self.leaves:
-            yield (
-                LeafValue(leaf, leaf.value) if leaf.is_constant else _leaf_value(leaf, *next(fields), values)
-            )
+            if leaf.is_constant:
+                yield LeafValue(leaf, leaf.value)
+            else:
+                yield _leaf_value(*self._evaluated[leaf.path], values)
 
     def _fault(self, row: Sequence[object], error: Exception) -> Fault:
         found = self.explain(row)
@@ -197,7 +219,7 @@ def compile_mapping(
         ConfigError: With every problem of the chain, each with file, line, attribute and, where there is one,
             a hint.
     """
-    return Mapping(compile_parts(chain, columns, schemas, now, _skip, root))
+    return Mapping(compile_parts(chain, columns, schemas, now, root))
 
 
 def broken(error: MarkError) -> Fault:
@@ -228,7 +250,7 @@ def _skip(out: Callable[[Result], None]) -> None:
 def _leaf_value(
     leaf: MappedLeaf,
     item: Field,
-    probe: Callable[[dict[str, object]], Sequence[object]],
+    probe: Probe,
     values: dict[str, object],
 ) -> LeafValue:
     try:

@@ -14,13 +14,12 @@ from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
-import jsonschema_rs
-
 from scimport.codes import Code
 from scimport.mappings.scim import UserSchema, json_schema, path_text
 from scimport.model import Problem
 
 if TYPE_CHECKING:
+    import jsonschema_rs
     from jsonschema.exceptions import ValidationError
     from jsonschema.protocols import Validator
 
@@ -40,8 +39,17 @@ class UserValidator:
 
     def __init__(self, schema: UserSchema, *, nullable: Collection[str] = ()) -> None:
         self.schema = schema
-        self._json_schema = json_schema(schema, nullable=nullable)
-        self._fast = jsonschema_rs.Draft202012Validator(
+        self._nullable = nullable
+
+    @cached_property
+    def _json_schema(self) -> dict[str, Any]:
+        return json_schema(self.schema, nullable=self._nullable)
+
+    @cached_property
+    def _fast(self) -> jsonschema_rs.Draft202012Validator:
+        import jsonschema_rs  # noqa: PLC0415 - who looks at the files alone needs none
+
+        return jsonschema_rs.Draft202012Validator(
             self._json_schema,
             validate_formats=True,
             ignore_unknown_formats=False,

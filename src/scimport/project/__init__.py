@@ -25,6 +25,7 @@ from scimport.project.project import (
     Project,
     find_project,
     open_project,
+    remembering,
 )
 from scimport.project.source_config import ColumnContract, CsvSourceConfig, SqlSourceConfig
 from scimport.project.values import did_you_mean
@@ -55,4 +56,5 @@ __all__ = [
     "find_project",
     "load_document",
     "open_project",
+    "remembering",
 ]

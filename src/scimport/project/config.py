@@ -194,6 +194,14 @@ class AppConfig(ProvisioningConfig):
         default=2000,
         description="Calls that the tenant's licence allows in 24 hours: 2000 (P1, P2) or 6000 (Governance).",
     )
+    limits: Literal["entra", "none"] = Field(
+        default="entra",
+        description="What keeps calls back: Entra's 40 calls in 5 seconds and daily_calls, or nothing.",
+    )
+    gzip: bool = Field(
+        default=False,
+        description="Whether requests are compressed, for an endpoint that says it takes that.",
+    )
     bucket_full_wait: Duration = Field(
         default=300.0,
         description="How long to wait when the app's queue is full, in seconds or as 5m, 90s, 1h.",
@@ -293,9 +301,21 @@ class NotifyConfig(Config):
 class EngineConfig(Config):
     """Who reads, maps and compares the records of a large source."""
 
+    by: Literal["processes", "dask"] = Field(
+        default="processes", description="Processes of this machine, or the workers of a Dask cluster."
+    )
     workers: Annotated[Count, Field(ge=1, le=64)] | None = Field(
         default=None, description="How many; left out: one for each processor, for a source that is worth it."
     )
+    scheduler: Text | None = Field(
+        default=None, description="Dask's scheduler: tcp://host:8786; left out: a cluster for the run."
+    )
+
+    @model_validator(mode="after")
+    def _scheduler_is_of_dask(self) -> Self:
+        if self.scheduler is not None and self.by != "dask":
+            raise refuse("is of by: dask alone", "Write by: dask, or leave it out.", key="scheduler")
+        return self
 
 
 class PipelineConfig(Config):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass, field, replace
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +103,14 @@ def open_project(folder: Path) -> Project:
         return Project(folder.absolute())
     hint = "Name the folder that holds pipelines/, or make one with: scimport init DIR"
     raise UsageError(Problem(Code.PROJECT_NOT_FOUND, f"no folder pipelines/ in {folder}", hint=hint))
+
+
+def remembering(project: Project) -> Project:
+    """The same project, with each of its files read once: for who looks at them, and ends."""
+    found = replace(project)
+    for load in ("pipeline", "source", "mapping"):
+        object.__setattr__(found, load, cache(getattr(found, load)))
+    return found
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ class Kind(StrEnum):
 
 
 class _Order(BaseModel):
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid")
 
 
 class Strike(_Order):

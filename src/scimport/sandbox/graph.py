@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from html import escape
 from types import MappingProxyType
 
 import orjson
@@ -93,6 +92,8 @@ def envelope(code: str, message: str, *, at: int, request_id: str, client_reques
 
 def page(status: int, message: str) -> bytes:
     """An error as a proxy in front of Graph would write it: HTML, which is no JSON."""
+    from html import escape  # noqa: PLC0415 - brings the names of all characters; only this needs it
+
     head = f"<head><title>{status} Service Error</title></head>"
     return (
         f"<!DOCTYPE html><html>{head}<body><h1>{status}</h1><p>{escape(message)}</p></body></html>".encode()

@@ -16,7 +16,7 @@ class Settings(BaseModel):
     In every count and every duration (seconds), 0 switches the limit or the delay off.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     # Requests
     strict: bool = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,14 +24,11 @@ from scimport.workbench.cases import Bench
 from scimport.workbench.preview import find_record
 
 _ATTEMPTS: Final = 20
+_DRAWS: Final = 200
 _VOWELS: Final = "aeiou"
 _CONSONANTS: Final = "bdfgklmnprst"
 _ACCENTED: Final = "äéèëñöøåçłšžü"
 _MAIL: Final = re.compile(r"[^@\s]+@[^@\s]+")
-# `tests:` with a list below it, and no key behind that.
-_TESTS: Final = re.compile(
-    r"^tests:[^\S\n]*(?:#.*)?\n(?:\s*(?:#.*)?\n)*?(?P<indent> *)- (?!.*^[^\s#-])", re.MULTILINE | re.DOTALL
-)
 _DATE: Final = re.compile(r"\d{1,4}([./-])\d{1,2}\1\d{1,4}(?P<time>[T ].*)?")
 
 
@@ -94,7 +91,7 @@ def _made_up(bench: Bench, row: Mapping[str, Any], kept: set[str]) -> dict[str, 
     wanted = _kind(bench.record(row))
     for _ in range(_ATTEMPTS):
         known: dict[str, Any] = {}
-        made = {name: _value(value, kept, known) for name, value in row.items()}
+        made = {name: _value(value, kept, known, list(row.values())) for name, value in row.items()}
         if _kind(bench.record(made)) == wanted:
             return made
     message = "no row of the same shape can be made up: the mapping or the contract takes too few values"
@@ -117,17 +114,29 @@ def _paths(value: Any, path: str) -> list[str]:
     return [found for item in value for found in _paths(item, path)] if isinstance(value, list) else [path]
 
 
-def _value(value: Any, kept: set[str], known: dict[str, Any]) -> Any:
-    """A value like another one; the same value becomes the same one."""
+def _value(value: Any, kept: set[str], known: dict[str, Any], real: Container[Any] = ()) -> Any:
+    """A value like another one, and none of the real ones; the same value becomes the same one."""
     if isinstance(value, bool) or (isinstance(value, str) and value in kept):
         return value
+    if not isinstance(value, str):
+        return _other(value, real)
+    if value not in known:
+        known[value] = _other(value, real)
+    return known[value]
+
+
+def _other(value: Any, real: Container[Any]) -> Any:
+    # By chance it may be a real one: 81 keys have the shape of 00107.
+    several = (_new(value) for _ in range(_DRAWS))
+    return next((made for made in several if made not in real), _new(value))
+
+
+def _new(value: Any) -> Any:
+    if isinstance(value, str):
+        return _text(value)
     if isinstance(value, dt.date | dt.datetime):
         return dt.date(2000 + secrets.randbelow(40), 1 + secrets.randbelow(12), 1 + secrets.randbelow(28))
-    if not isinstance(value, str):
-        return type(value)(_like(str(value))) if isinstance(value, int | float) else str(value)
-    if value not in known:
-        known[value] = _text(value)
-    return known[value]
+    return type(value)(_like(str(value))) if isinstance(value, int | float) else str(value)
 
 
 def _text(text: str) -> str:

@@ -77,10 +77,9 @@ class Subject:
         """What a blank is in this source."""
         return None if self.config.kind == "sql" else ""
 
-    def values(self, row: Mapping[str, object]) -> dict[str, LeafValue]:
-        """What the leaves give for a row, by their paths."""
-        found = self.mapping.explain([row[name] for name in self.mapping.columns])
-        return {leaf.leaf.path: leaf for leaf in found.leaves}
+    def value(self, path: str, row: Mapping[str, object]) -> LeafValue:
+        """What a leaf gives for a row."""
+        return self.mapping.explain_leaf(path, [row[name] for name in self.mapping.columns])
 
 
 Rule = Callable[[Subject], Iterator[Problem]]
@@ -145,7 +144,7 @@ def active_on_blank(subject: Subject) -> Iterator[Problem]:
     for column in sorted(field.expression.columns):
         if subject.is_certain(column):
             continue
-        value = subject.values({**subject.row, column: subject.blank})["active"].value
+        value = subject.value("active", {**subject.row, column: subject.blank}).value
         if value is False:
             message = f"active becomes false when {column} is blank"
             hint = (
@@ -156,15 +155,14 @@ def active_on_blank(subject: Subject) -> Iterator[Problem]:
 
 def fails_on_blank(subject: Subject) -> Iterator[Problem]:
     """An expression that works, and fails when a column is blank that may be blank."""
-    before = subject.values(subject.row)
     for field in subject.mapping.fields:
         name = field.place.name
-        if name == "active" or before[name].problem is not None:
+        if name == "active" or subject.value(name, subject.row).problem is not None:
             continue
         for column in sorted(field.expression.columns):
             if subject.is_certain(column):
                 continue
-            problem = subject.values({**subject.row, column: subject.blank})[name].problem
+            problem = subject.value(name, {**subject.row, column: subject.blank}).problem
             if problem is not None:
                 why = problem.message.rpartition(": ")[2]
                 if problem.code is Code.REQUIRED_ATTRIBUTE:
@@ -217,7 +215,7 @@ def lookup_missing_keys(subject: Subject) -> Iterator[Problem]:
         for column in sorted(field.expression.columns):
             rule = subject.config.columns.get(column)
             for value in (rule.values or ()) if rule else ():
-                problem = subject.values({**subject.row, column: value})[name].problem
+                problem = subject.value(name, {**subject.row, column: value}).problem
                 if problem is not None and f"{LOOKUPS}/" in problem.message:
                     message = (
                         f"a table of {name} does not have {value}, which the contract of {column} allows"
