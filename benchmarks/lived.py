@@ -60,7 +60,7 @@ class Endpoint:
 
         stages: dict[str, Callable[..., Any]] = {
             "connected": self._connected,
-            "Limits": lambda scope, **_: Limits(scope, burst=10**9, daily_calls=10**9),
+            "limits_of": lambda _, scope: Limits(scope, burst=0, daily_calls=0),
             "deliver": self._deliver,
             "check_job": lambda *_, **__: (),
             "check_guards": lambda _: None,

@@ -6,7 +6,6 @@ import csv
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -157,7 +156,7 @@ def _people(count: int, bad: int = 7) -> list[tuple[int, str]]:
 def test_two_thousand_people_have_the_outcomes_that_the_endpoint_gave_them(
     site: LogSite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("scimport.stages.Limits", partial(Limits, burst=1000))
+    monkeypatch.setattr("scimport.stages.limits_of", lambda _, scope: Limits(scope, burst=1000))
     site.settings(log_lag=600, source_identity="guid", log_page_limit=170)
     people = _people(2100)
     run_id = site.deliver(people)

@@ -117,7 +117,7 @@ def test_when_the_calls_run_out_what_matters_most_was_sent(
     joiners = [(f"j{n}", "", "A") for n in range(10)]
     site.people("staff", [everybody[60], *movers, *joiners, *leavers])
     # Three calls were made; the fourth is the last of the day.
-    monkeypatch.setattr("scimport.stages.Limits", lambda scope, **_: Limits(scope, daily_calls=4))
+    monkeypatch.setattr("scimport.stages.limits_of", lambda _, scope: Limits(scope, daily_calls=4))
     with pytest.raises(BudgetError) as caught:
         site.run("staff")
     assert [problem.code for problem in caught.value.problems] == [Code.BUDGET_EXHAUSTED]

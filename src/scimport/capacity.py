@@ -15,7 +15,7 @@ from scimport.apps.outbox import MAX_OPERATIONS
 from scimport.project import Pipeline
 from scimport.state import Database, runs
 from scimport.state.calls import DAY, last_scope, sent_since
-from scimport.state.outbox import Limits
+from scimport.state.outbox import Limits, limits_of
 from scimport.state.people import People
 
 RUNS = 30
@@ -63,7 +63,7 @@ class Capacity:
 
     Attributes:
         used: Calls to its tenant in the last 24 hours, by all pipelines of this state.
-        daily_calls: Calls that the tenant has in 24 hours.
+        daily_calls: Calls that the tenant has in 24 hours; 0 for any number.
         everybody: A load of the whole population.
         usual: A load as the median run is; ``None`` when no run has sent anything.
         habit: What that is taken from.
@@ -85,7 +85,7 @@ def capacity(database: Database, pipeline: Pipeline, people: int | None = None) 
         pipeline: The pipeline.
         people: Size of the population; else who is known, or what the last run read where that is more.
     """
-    name, daily_calls = pipeline.name, pipeline.config.app.daily_calls
+    name = pipeline.name
     history = runs.whole(database, name, RUNS)
     with database.read() as connection:
         now = database.now(connection)
@@ -95,9 +95,9 @@ def capacity(database: Database, pipeline: Pipeline, people: int | None = None) 
     habit = _habit(history)
     if people is None:
         people = max(known, _everybody(history[0]) if history else 0)
-    limits = Limits(scope or "", daily_calls=daily_calls)
+    limits = limits_of(pipeline.config.app, scope or "")
     usual = load(used, habit.people, limits) if habit.people else None
-    return Capacity(name, len(used), daily_calls, load(used, people, limits), usual, habit)
+    return Capacity(name, len(used), limits.daily_calls, load(used, people, limits), usual, habit)
 
 
 def load(used: Sequence[float], people: int, limits: Limits) -> Load:
@@ -119,6 +119,8 @@ def calls_for(people: int) -> int:
 
 def last_call(used: Sequence[float], calls: int, limits: Limits) -> float:
     """Seconds from now to the last of so many calls, each sent as soon as both limits allow it."""
+    if not limits.burst and not limits.daily_calls:
+        return 0.0
     sent = list(used)
     for _ in range(calls):
         at = sent[-1] if sent else 0.0
@@ -132,6 +134,8 @@ def last_call(used: Sequence[float], calls: int, limits: Limits) -> float:
 
 def fits_in(used: Sequence[float], calls: int, daily_calls: int) -> float | None:
     """Seconds until so many calls are free at once; ``None`` when a day never has so many."""
+    if not daily_calls:
+        return 0.0
     free = daily_calls - calls
     if free < 0:
         return None

@@ -10,7 +10,7 @@ from scimport.apps.app import App
 from scimport.apps.auth import authenticator
 from scimport.apps.hosts import Endpoint, check_endpoint
 from scimport.codes import Code
-from scimport.errors import UsageError
+from scimport.errors import ConfigError, UsageError
 from scimport.model import Problem
 from scimport.project import Pipeline, Project
 
@@ -34,13 +34,20 @@ def checked_endpoint(pipeline: Pipeline) -> Endpoint | None:
 
 def _checked(pipeline: Pipeline, url: str) -> Endpoint:
     app = pipeline.config.app
-    return check_endpoint(
+    endpoint = check_endpoint(
         url,
         trusted_hosts=app.trusted_hosts,
         token=app.auth != "none",
         file=pipeline.document.file,
         line=pipeline.document.line(("app", "endpoint")),
     )
+    # Entra's limits are there, kept or not; and nothing says that it takes compressed requests.
+    for key, is_meant in (("limits", app.limits == "none"), ("gzip", app.gzip)):
+        if is_meant and endpoint.on_graph:
+            message = f"{key} cannot be other than it is for Microsoft Graph"
+            hint = "Take the key away; it is for endpoints of other makers."
+            raise ConfigError(pipeline.document.problem(Code.BAD_VALUE, ("app", key), message, hint))
+    return endpoint
 
 
 @contextmanager
@@ -59,7 +66,9 @@ def connected(project: Project, pipeline: Pipeline) -> Iterator[App]:
         if endpoint.bare:
             raise _no_app(pipeline)
         sign_in = authenticator(config.auth, endpoint.cloud, project.root)
-        yield App(endpoint, sign_in, pipeline.name, bucket_full_wait=config.bucket_full_wait)
+        yield App(
+            endpoint, sign_in, pipeline.name, bucket_full_wait=config.bucket_full_wait, gzip=config.gzip
+        )
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from scimport.preflight import READ_JOB, clock_problem
 from scimport.project import Pipeline, Project
 from scimport.state import Database, open_state
 from scimport.state.calls import used_calls
-from scimport.state.outbox import Limits
+from scimport.state.outbox import limits_of
 from scimport.state.turns import take_turn
 
 
@@ -135,7 +135,9 @@ def _log(app: App, database: Database) -> Finding:
 
 
 def _budget(app: App, database: Database, pipeline: Pipeline) -> Finding:
-    limits = Limits(app.endpoint.tenant, daily_calls=pipeline.config.app.daily_calls)
+    limits = limits_of(pipeline.config.app, app.endpoint.tenant)
+    if not limits.daily_calls:
+        return Finding("budget", Result.FOUND, "calls are not limited (limits: none)")
     with database.read() as connection:
         used, _ = used_calls(connection, limits.scope, database.now(connection))
     left = max(limits.daily_calls - used, 0)

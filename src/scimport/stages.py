@@ -42,7 +42,7 @@ from scimport.project import Project
 from scimport.review import check_applicable, check_guards, digests
 from scimport.sources.base import source_digest, source_time
 from scimport.state import locks, open_state, runs
-from scimport.state.outbox import Limits, StateOutbox
+from scimport.state.outbox import StateOutbox, limits_of
 from scimport.state.people import People
 from scimport.state.plans import Plans, PlanState, find_plan
 from scimport.state.purge import Ages
@@ -226,7 +226,7 @@ class PipelineRun:
         old = (one for one in review.stopped if one.code is Code.GUARD_SOURCE_AGE) if review else ()
         self.add_notes(map(as_warning, old))
         with connected(self._project, self.pipeline) as app:
-            limits = Limits(app.endpoint.tenant, daily_calls=self.pipeline.config.app.daily_calls)
+            limits = limits_of(self.pipeline.config.app, app.endpoint.tenant)
             outbox = StateOutbox(self._database, name, plan_id, limits)
             before = outbox.tally()
             if before.remaining:

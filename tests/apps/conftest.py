@@ -177,6 +177,7 @@ class MemoryOutbox:
         self.begun: dict[int, Delivery] = {}
         self.finished: list[tuple[Delivery, int | None, DeliveryResult, str, float | None]] = []
         self.waits: list[Wait] = []
+        self.unwritten = 0
         self._budget = budget
         self._ids = itertools.count(1)
         self._lock = threading.Lock()
@@ -207,12 +208,22 @@ class MemoryOutbox:
         result: DeliveryResult,
         request_id: str = "",
         retry_after: float | None = None,
+        at_once: bool = True,
     ) -> None:
         with self._lock:
+            self.unwritten += not at_once
             assert self.begun.pop(delivery.id) is delivery
             self.finished.append((delivery, http_status, result, request_id, retry_after))
             if result is DeliveryResult.ACCEPTED:
                 self.accepted += [self._settle(operation) for operation in delivery.operations]
+
+    def flush(self) -> None:
+        self.unwritten = 0
+
+    def withdraw(self, delivery: Delivery) -> None:
+        with self._lock:
+            assert self.begun.pop(delivery.id) is delivery
+            self._budget += 1
 
     def reject(self, operation: Operation, *, message: str) -> None:
         with self._lock:
@@ -235,6 +246,7 @@ class MemoryOutbox:
         """Nobody is held, no request is open, nobody was accepted twice."""
         assert not self.claimed
         assert not self.begun
+        assert not self.unwritten
         assert len(set(self.accepted)) == len(self.accepted)
 
     def _check_held(self, operations: Sequence[Operation]) -> None:

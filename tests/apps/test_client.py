@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import socket
 import ssl
 from collections.abc import Callable, Iterator
@@ -39,6 +40,17 @@ def connected(url: str, *, trusted: bool = False) -> Iterator[Client]:
 def post(url: str, body: bytes = b"{}") -> Answer:
     with connected(url) as client:
         return client.post(body, request_id="r-1")
+
+
+def test_a_request_is_compressed_where_the_endpoint_takes_it(server: Server) -> None:
+    body = b'{"a": 1}' * 1000
+    client = Client(check_endpoint(server.url), compress=True)
+    assert client.post(body, request_id="r-1").result is DeliveryResult.ACCEPTED
+    client.close()
+    (request,) = server.requests
+    assert request.headers["content-encoding"] == "gzip"
+    assert gzip.decompress(request.body) == body
+    assert len(request.body) < len(body) / 8
 
 
 def test_a_request_arrives_as_it_is_and_the_connection_is_kept(server: Server) -> None:

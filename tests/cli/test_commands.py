@@ -321,6 +321,15 @@ def test_endpoints_that_fail(
     assert scimport("run", "employees", "--no-prefect").code == 2
 
 
+@pytest.mark.parametrize(("key", "value"), [("limits", "none"), ("gzip", True)])
+def test_what_is_not_for_microsoft_graph(sample: Path, scimport: Command, key: str, value: object) -> None:
+    _endpoint(sample, "https://scim.example/Bulk", **{key: value})
+    assert scimport("check", "employees").code == 0
+    _endpoint(sample, "https://graph.microsoft.com")
+    (problem,) = scimport("check", "employees", "--json").json
+    assert (problem["code"], problem["field"]) == ("bad-value", f"app.{key}")
+
+
 def test_a_certificate_that_does_not_verify_is_not_passed_over(
     sample: Path, scimport: Command, tmp_path: Path
 ) -> None:

@@ -1,21 +1,23 @@
 from __future__ import annotations
 
+import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from scimport.apps.outbox import Delivery, DeliveryResult, Wait
 from scimport.digests import digest_user
 from scimport.errors import BudgetError
 from scimport.model import Change, ChangeKind, DeliveryCounts, PlanCounts, Status
+from scimport.project.config import AppConfig
 from scimport.state import Database
-from scimport.state.outbox import Limits, StateOutbox
+from scimport.state.outbox import Limits, StateOutbox, limits_of
 from scimport.state.people import Known, People, Person
 from scimport.state.plans import Plans
 from scimport.state.queue import Queue
-from scimport.state.schema import delivery
+from scimport.state.schema import delivery, person
 
 
 def _planned(database: Database, keys: list[str], mark: bytes = b"1") -> str:
@@ -151,20 +153,71 @@ def test_the_pace_counts_a_call_until_the_window_after_its_end(database: Databas
         outbox.finish(sent, http_status=202, result=DeliveryResult.ACCEPTED)
     with database.write() as connection:
         connection.execute(update(delivery).values(ended_at=database.now(connection) - 4.0))
-    waits = outbox.begin(outbox.claim(1))
-    assert isinstance(waits, Wait)
-    assert waits.seconds == pytest.approx(1, abs=0.2)
+    early = outbox.begin(outbox.claim(1))
+    assert isinstance(early, Delivery)
+    assert early.due - time.monotonic() == pytest.approx(1, abs=0.2)
+    outbox.withdraw(early)
+    assert outbox.tally().calls == 3
     with database.write() as connection:
         connection.execute(update(delivery).values(ended_at=database.now(connection) - 5.1))
     assert isinstance(outbox.begin(outbox.claim(1)), Delivery)
 
 
+def test_without_limits_only_a_wish_of_the_endpoint_holds_calls_back(database: Database) -> None:
+    keys = [f"{n:03}" for n in range(60)]
+    config = AppConfig.model_validate({"target": "entra-id", "endpoint": "sandbox", "limits": "none"})
+    outbox = StateOutbox(database, "employees", _planned(database, keys), limits_of(config, "t"))
+    flying = [outbox.begin(outbox.claim(1)) for _ in range(50)]
+    assert [one.due for one in flying if isinstance(one, Delivery)] == [0.0] * 50
+    sent = flying[0]
+    assert isinstance(sent, Delivery)
+    outbox.finish(sent, http_status=429, result=DeliveryResult.THROTTLED, retry_after=30.0)
+    assert isinstance(outbox.begin(outbox.claim(1)), Wait)
+
+
+def test_what_need_not_be_written_at_once_is_written_with_the_next_request(database: Database) -> None:
+    outbox = StateOutbox(database, "employees", _planned(database, [*"abcd"]), Limits("t"))
+    for written in (lambda: outbox.begin(outbox.claim(1)), outbox.flush):
+        before = outbox.tally().accepted
+        sent = outbox.begin(outbox.claim(1))
+        assert isinstance(sent, Delivery)
+        outbox.finish(sent, http_status=202, result=DeliveryResult.ACCEPTED, at_once=False)
+        assert outbox.tally().accepted == before
+        written()
+        assert outbox.tally().accepted == before + 1
+
+
+def test_requests_of_many_threads_are_written_down_together(database: Database) -> None:
+    keys = [f"{n:04}" for n in range(1000)]
+    outbox = StateOutbox(database, "employees", _planned(database, keys), Limits("t", 0, daily_calls=0))
+
+    def work(_: int) -> None:
+        while operations := outbox.claim(10):
+            sent = outbox.begin(operations)
+            assert isinstance(sent, Delivery)
+            outbox.finish(sent, http_status=202, result=DeliveryResult.ACCEPTED, at_once=False)
+        outbox.flush()
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(work, range(8)))
+    assert outbox.tally() == DeliveryCounts(accepted=1000, calls=100)
+    with database.read() as connection:
+        assert len(People(database, "employees").lookup(connection, keys)) == 1000
+        assert connection.execute(select(delivery.c.id).where(delivery.c.ended_at.is_(None))).all() == []
+        by = select(person.c.delivery_id, func.count()).group_by(person.c.delivery_id)
+        assert {count for _, count in connection.execute(by)} == {10}
+
+
 def test_the_pace_is_shared_by_all_outboxes_of_a_scope(database: Database) -> None:
-    one = StateOutbox(database, "employees", _planned(database, ["a"]), Limits("t", burst=1))
+    one = StateOutbox(database, "employees", _planned(database, [*"ab"]), Limits("t", burst=1))
     two = StateOutbox(database, "contractors", _planned(database, ["a"]), Limits("t", burst=1))
     other = StateOutbox(database, "other", _planned(database, ["a"]), Limits("u", burst=1))
-    _send(one)
-    assert isinstance(two.begin(two.claim()), Wait)
+    sent = _send(one, size=1)
+    assert sent.due == 0.0
+    later = two.begin(two.claim())
+    assert isinstance(later, Delivery)
+    assert later.due - time.monotonic() == pytest.approx(5, abs=1)
+    assert isinstance(one.begin(one.claim()), Wait)
     assert isinstance(other.begin(other.claim()), Delivery)
 
 

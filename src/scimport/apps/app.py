@@ -21,12 +21,14 @@ class App:
         authenticator: Gives the token.
         pipeline: Name of the pipeline, for what is said to people.
         bucket_full_wait: Seconds to wait when the app's queue is full; Microsoft says five to ten minutes.
+        gzip: Whether requests are compressed.
     """
 
     endpoint: Endpoint
     authenticator: Authenticator
     pipeline: str = "NAME"
     bucket_full_wait: float = 300.0
+    gzip: bool = False
 
     def clients(self, count: int) -> list[Client]:
         """Make a client for each of several threads; they share the loaded authorities.
@@ -37,4 +39,4 @@ class App:
         # Imported here: who only checks the files needs no HTTP.
         from scimport.apps import client  # noqa: PLC0415
 
-        return client.connect(self.endpoint, count)
+        return client.connect(self.endpoint, count, compress=self.gzip)

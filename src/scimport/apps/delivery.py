@@ -34,7 +34,7 @@ from scimport.apps.answer import Answer, Cause
 from scimport.apps.app import App
 from scimport.apps.auth import Authenticator
 from scimport.apps.bulk import bulk_request
-from scimport.apps.outbox import MAX_OPERATIONS, Delivery, DeliveryResult, Operation, Outbox
+from scimport.apps.outbox import MAX_OPERATIONS, Delivery, DeliveryResult, Operation, Outbox, Wait
 from scimport.apps.words import mask_values, same_reason
 from scimport.model import DeliveryCounts
 
@@ -296,6 +296,7 @@ class _Worker:
             self._client.close()
             if self._held:
                 self._run.outbox.release(tuple(self._held.values()))
+            self._run.outbox.flush()
 
     def _deliver(self, operations: Sequence[Operation]) -> None:
         answer = self._send(operations)
@@ -352,10 +353,21 @@ class _Worker:
             # Before the request is written down: without a token it would never be sent.
             header = run.sign_in.header()
             slot = run.outbox.begin(operations)
-            if isinstance(slot, Delivery):
+            if isinstance(slot, Wait):
+                self._rest(slot.seconds)
+            elif self._is_due(slot):
                 return slot, header
-            self._rest(slot.seconds)
+            else:
+                run.outbox.withdraw(slot)
         return None
+
+    def _is_due(self, delivery: Delivery) -> bool:
+        """Wait until a request may be sent; False where the delivery ends or pauses before."""
+        run = self._run
+        if delivery.due and (early := delivery.due - run.options.clock()) > 0:
+            self._rest(early)
+            return not run.halted and run.gate.remaining() <= 0
+        return True
 
     def _post(self, delivery: Delivery, header: str) -> Answer:
         body = bulk_request(delivery.operations)
@@ -366,6 +378,8 @@ class _Worker:
             result=answer.result,
             request_id=answer.request_id,
             retry_after=answer.retry_after,
+            # With the next request, which is written down at once: half the transactions.
+            at_once=answer.result is not DeliveryResult.ACCEPTED,
         )
         self._run.tally.answer(answer, len(delivery.operations))
         return answer
@@ -390,6 +404,7 @@ class _Worker:
             run.gate.close(pause)
 
     def _rest(self, seconds: float) -> None:
+        self._run.outbox.flush()
         self._run.options.sleep(seconds, self._run.halt)
 
 

@@ -91,6 +91,11 @@ class Endpoint:
         return urlsplit(self.url).path in ("", "/")
 
     @property
+    def on_graph(self) -> bool:
+        """Whether it is Microsoft's own."""
+        return self.host in _CLOUD_OF_HOST
+
+    @property
     def loopback(self) -> bool:
         """Whether it is on this machine."""
         return _is_loopback(self.host)
@@ -196,7 +201,7 @@ def _check_place(endpoint: Endpoint, *, token: bool) -> None:
             f"the endpoint on {endpoint.host} is plain http, which anybody on the way can read",
             "Write https://. Plain http is for this machine only (127.0.0.1, ::1, localhost).",
         )
-    if endpoint.host in _CLOUD_OF_HOST:
+    if endpoint.on_graph:
         _check_graph(endpoint)
     if token and not endpoint.trusted:
         raise _UnsafeError(

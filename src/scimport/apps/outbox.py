@@ -43,17 +43,19 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One request that has been written down and may be sent now.
+    """One request that has been written down and may be sent, as soon as the pace has room for it.
 
     Attributes:
         id: Id of the delivery in the state.
         request_id: GUID for the ``client-request-id`` header.
         operations: The people in it, 1 to 50.
+        due: From when on it may be sent, by the clock ``time.monotonic``; 0 for at once.
     """
 
     id: int
     request_id: str
     operations: tuple[Operation, ...]
+    due: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +76,16 @@ class Outbox(Protocol):
         ...
 
     def begin(self, operations: Sequence[Operation]) -> Delivery | Wait:
-        """Write a request down before it is sent, taking a slot of the shared pace.
+        """Write a request down before it is sent, taking a slot of the shared pace, now or soon.
 
         Raises:
             BudgetError: The day's calls are used up.
             StateError: The state database cannot be used.
         """
+        ...
+
+    def withdraw(self, delivery: Delivery) -> None:
+        """Give a slot back whose request is not sent after all."""
         ...
 
     def finish(
@@ -90,6 +96,7 @@ class Outbox(Protocol):
         result: DeliveryResult,
         request_id: str = "",
         retry_after: float | None = None,
+        at_once: bool = True,
     ) -> None:
         """Write down what came of a request; ``ACCEPTED`` acknowledges its people.
 
@@ -99,7 +106,13 @@ class Outbox(Protocol):
             result: What it came to.
             request_id: The server's ``request-id`` header, to quote to support.
             retry_after: Seconds that the server asked to wait; None when it did not.
+            at_once: Whether it is written down when this returns; else that may wait for the next request
+                that begins, or for ``flush``.
         """
+        ...
+
+    def flush(self) -> None:
+        """Write down what may have waited for that."""
         ...
 
     def reject(self, operation: Operation, *, message: str) -> None:

@@ -55,7 +55,8 @@ def _show(output: Output, found: Capacity, now: datetime) -> None:
         for what, one in loads
     ]
     output.table(found.pipeline, columns, rows)
-    output.say(f"Calls of the last 24 hours: {found.used:,} of {found.daily_calls:,}.")
+    most = f" of {found.daily_calls:,}" if found.daily_calls else ", which are not limited"
+    output.say(f"Calls of the last 24 hours: {found.used:,}{most}.")
     habit = found.habit
     if habit.everybody_calls:
         saved = 100 * (1 - habit.calls / habit.everybody_calls)

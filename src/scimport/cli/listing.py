@@ -133,6 +133,9 @@ def say_cost(output: Output, database: Database, pipeline: Pipeline, review: Rev
     """Print what delivering a plan costs; returns it as ``--json`` has it."""
     found = _cost(database, pipeline, review)
     calls, people = plural(found.calls, "call"), plural(review.counts.to_send, "person", "people")
+    if not found.daily_calls:
+        output.say(f"{people} would be sent, in {calls}, which are not limited.")
+        return dataclasses.asdict(found) | {"percent": found.percent}
     output.say(
         f"{people} would be sent, in {calls}: {found.percent:.2g} % of the day's {found.daily_calls:,}."
         f" {found.used_calls:,} were used in the last 24 hours."
@@ -150,15 +153,14 @@ def _cost(database: Database, pipeline: Pipeline, review: Review) -> Cost:
     from scimport.connection import checked_endpoint  # noqa: PLC0415 - not needed for --help
     from scimport.plan.cost import cost  # noqa: PLC0415
     from scimport.state.calls import last_scope, used_calls  # noqa: PLC0415
-    from scimport.state.outbox import Limits  # noqa: PLC0415
+    from scimport.state.outbox import limits_of  # noqa: PLC0415
 
     endpoint = checked_endpoint(pipeline)
     with database.read() as connection:
         # The sandbox has its endpoint, and its tenant, only while it runs.
         scope = endpoint.tenant if endpoint else last_scope(connection, pipeline.name) or ""
         used, _ = used_calls(connection, scope, database.now(connection))
-    limits = Limits(scope, daily_calls=pipeline.config.app.daily_calls)
-    return cost(review.counts.to_send, used, limits)
+    return cost(review.counts.to_send, used, limits_of(pipeline.config.app, scope))
 
 
 def _print_group(

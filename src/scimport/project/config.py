@@ -194,6 +194,14 @@ class AppConfig(ProvisioningConfig):
         default=2000,
         description="Calls that the tenant's licence allows in 24 hours: 2000 (P1, P2) or 6000 (Governance).",
     )
+    limits: Literal["entra", "none"] = Field(
+        default="entra",
+        description="What keeps calls back: Entra's 40 calls in 5 seconds and daily_calls, or nothing.",
+    )
+    gzip: bool = Field(
+        default=False,
+        description="Whether requests are compressed, for an endpoint that says it takes that.",
+    )
     bucket_full_wait: Duration = Field(
         default=300.0,
         description="How long to wait when the app's queue is full, in seconds or as 5m, 90s, 1h.",

@@ -10,39 +10,41 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import Any
+from time import monotonic
 
-from sqlalchemy import (
-    Connection,
-    Select,
-    Table,
-    UpdateBase,
-    and_,
-    bindparam,
-    delete,
-    func,
-    insert,
-    literal,
-    select,
-    update,
-)
-from sqlalchemy.dialects import mysql, postgresql, sqlite
+from sqlalchemy import Connection, bindparam, delete, func, insert, literal, select, update
 
 from scimport.apps.outbox import Delivery, DeliveryResult, Operation, Wait
 from scimport.codes import Code
 from scimport.errors import BudgetError
 from scimport.model import ChangeKind, DeliveryCounts, Problem, Status
-from scimport.state import allocations, outcomes, schema
+from scimport.project.config import AppConfig
+from scimport.state import schema
+from scimport.state.acknowledgement import Acknowledgement
 from scimport.state.calls import DAY, used_calls
 from scimport.state.database import Database
 from scimport.state.plans import Plans
 from scimport.state.queue import Queue
-from scimport.state.schema import awaited_manager, change, pace, person, person_user, plan, problem
-from scimport.state.vault import Values
+from scimport.state.schema import change, pace, problem
+from scimport.state.together import Together
 
 LOST_AFTER = 120.0
 """Seconds after which a request without an end is taken for lost with its process."""
 
+_TICK = 0.001  # SQLite's clock tells milliseconds.
+_AT_ONCE = Wait(0.0)
+_BEGUN = insert(schema.delivery)
+_ENDED = (
+    update(schema.delivery)
+    .where(schema.delivery.c.id == bindparam("of"))
+    .values(
+        ended_at=bindparam("ended"),
+        result=bindparam("came_to"),
+        http_status=bindparam("status"),
+        request_id=bindparam("theirs"),
+    )
+)
+_NOT_BEFORE = select(pace.c.not_before).where(pace.c.scope == bindparam("scope")).with_for_update()
 _WORDS = {
     ChangeKind.LEAVER: "{:,} leavers",
     ChangeKind.JOINER: "{:,} joiners",
@@ -57,9 +59,9 @@ class Limits:
 
     Attributes:
         scope: What shares the limits: the tenant of the endpoint.
-        burst: Calls in any window.
+        burst: Calls in any window; 0 for any number.
         window: Seconds of the window.
-        daily_calls: Calls in any 24 hours.
+        daily_calls: Calls in any 24 hours; 0 for any number.
     """
 
     scope: str
@@ -68,12 +70,48 @@ class Limits:
     daily_calls: int = 2000
 
 
+def limits_of(app: AppConfig, scope: str) -> Limits:
+    """The limits that an app's calls are kept to.
+
+    Args:
+        app: The app as the pipeline has it.
+        scope: What shares them: the tenant of its endpoint.
+    """
+    if app.limits == "none":
+        return Limits(scope, burst=0, daily_calls=0)
+    return Limits(scope, daily_calls=app.daily_calls)
+
+
+@dataclass(slots=True)
+class _Begin:
+    """A request that wants to be sent, and what came of that."""
+
+    operations: tuple[Operation, ...]
+    slot: Delivery | Wait = _AT_ONCE
+    refusal: BudgetError | None = None
+
+
+@dataclass(slots=True)
+class _End:
+    """How a request ended; ``at`` is when it did, by this process's own clock."""
+
+    delivery: Delivery
+    result: DeliveryResult
+    http_status: int | None
+    request_id: str
+    retry_after: float | None
+    at: float
+
+
 class StateOutbox:
     """The planned changes of one plan, as :class:`scimport.apps.outbox.Outbox` in the state database.
 
     A call takes part in the pace from before it is sent until ``window`` seconds after its answer: the
     endpoint counts it at some moment between the two, so no window of the endpoint's own ever holds more
-    than ``burst`` calls, whatever the latency and however many processes share the scope.
+    than ``burst`` calls, whatever the latency and however many processes share the scope. A call whose room
+    is that of one that has ended already is written down before its time, so that it is sent in time.
+
+    Requests of several threads that begin and end at the same time are written down in one transaction.
 
     Args:
         database: The state database.
@@ -85,7 +123,6 @@ class StateOutbox:
     def __init__(self, database: Database, pipeline: str, plan_id: str, limits: Limits) -> None:
         self._database = database
         self._pipeline = pipeline
-        self._vault = database.vault
         self._plans = Plans(database, pipeline)
         self._plan_id = plan_id
         self._limits = limits
@@ -94,8 +131,8 @@ class StateOutbox:
         self._settled = threading.Condition()
         self._waiting: deque[tuple[int, Operation]] = deque()
         self._held: dict[int, int] = {}
-        self._acknowledge = _acknowledgement(database.dialect)
-        self._wait_for_log = outcomes.wait(database.dialect)
+        self._acknowledgement = Acknowledgement(database, pipeline, plan_id)
+        self._journal = Together(database, self._write)
         with database.write() as connection:
             _ensure_pace(database, connection, limits.scope)
             _close_lost(connection, plan_id, database.now(connection))
@@ -121,25 +158,16 @@ class StateOutbox:
         Raises:
             BudgetError: The calls of the last 24 hours reach ``daily_calls``.
         """
-        mine = pace.c.scope == self._limits.scope
+        begin = _Begin(tuple(operations))
+        self._journal.do(begin)
+        if begin.refusal is not None:
+            raise begin.refusal
+        return begin.slot
+
+    def withdraw(self, delivery: Delivery) -> None:
+        """A request that was written down is not sent after all."""
         with self._database.write() as connection:
-            held = select(pace.c.not_before).where(mine).with_for_update()
-            not_before = float(connection.execute(held).scalar_one())
-            now = self._database.now(connection)
-            if (seconds := max(not_before - now, self._wait(connection, now))) > 0:
-                return Wait(seconds)
-            self._check_budget(connection, now)
-            request_id = str(uuid.uuid4())
-            statement = insert(schema.delivery).values(
-                plan_id=self._plan_id,
-                scope=self._limits.scope,
-                client_request_id=request_id,
-                operations=len(operations),
-                sent_at=now,
-                request_id="",
-            )
-            (number,) = connection.execute(statement).inserted_primary_key or (0,)
-        return Delivery(number, request_id, tuple(operations))
+            connection.execute(delete(schema.delivery).where(schema.delivery.c.id == delivery.id))
 
     def finish(
         self,
@@ -149,24 +177,20 @@ class StateOutbox:
         result: DeliveryResult,
         request_id: str = "",
         retry_after: float | None = None,
+        at_once: bool = True,
     ) -> None:
         """Write down how a request ended; its people are acknowledged if it was accepted.
 
         When the endpoint throttles and says for how long, everybody who shares the scope waits.
         """
-        with self._database.write() as connection:
-            now = self._database.now(connection)
-            ended = {"ended_at": now, "result": result.value, "http_status": http_status}
-            ended |= {"request_id": request_id[:255]}
-            one = schema.delivery.c.id == delivery.id
-            connection.execute(update(schema.delivery).where(one).values(ended))
-            if result is DeliveryResult.THROTTLED and retry_after:
-                mine = pace.c.scope == self._limits.scope
-                connection.execute(update(pace).where(mine).values(not_before=now + retry_after))
-            if result is DeliveryResult.ACCEPTED:
-                self._accept(connection, delivery, now)
+        end = _End(delivery, result, http_status, request_id[:255], retry_after, monotonic())
+        self._journal.do(end) if at_once else self._journal.later(end)
         if result is DeliveryResult.ACCEPTED:
             self._settle(delivery.operations)
+
+    def flush(self) -> None:
+        """Write down what was to be written with the next request."""
+        self._journal.flush()
 
     def reject(self, operation: Operation, *, message: str) -> None:
         """The endpoint refuses this record: keep its words as a problem of the plan."""
@@ -204,38 +228,68 @@ class StateOutbox:
                 self._held.pop(one.change_id, None)
             self._settled.notify_all()
 
-    def _accept(self, connection: Connection, delivery: Delivery, now: float) -> None:
-        ids = [one.change_id for one in delivery.operations]
-        values = {"status": Status.ACCEPTED.value, "delivery_id": delivery.id}
-        accepted = update(change).where(change.c.id == bindparam("change_id"))
-        vault, digest, rest = self._vault, self._vault.digest, self._vault.rest
-        rows: list[dict[str, Any]] = [
-            {"change_id": one.change_id, "user_digest": digest(one.body)} for one in delivery.operations
-        ]
-        if vault.values is Values.DIGEST:
-            # Sent: from here on the values are not needed any more.
-            for row, one in zip(rows, delivery.operations, strict=True):
-                row["body"] = rest(self._pipeline, one.key, one.body)
-        connection.execute(
-            accepted.values(values | {name: bindparam(name) for name in rows[0] if name != "change_id"}), rows
-        )
-        known, new, users = self._acknowledge
-        connection.execute(known, {"ids": ids, "at": now, "by": delivery.id})
-        connection.execute(new, {"ids": ids, "at": now, "by": delivery.id})
-        connection.execute(users, {"ids": ids})
-        connection.execute(self._wait_for_log, {"ids": ids, "at": now, "by": delivery.id})
-        self._await_managers(connection, ids)
-        keys = [one.key for one in delivery.operations]
-        allocations.accept(connection, self._pipeline, self._plan_id, keys)
+    def _write(self, connection: Connection, jobs: Sequence[_Begin | _End]) -> None:
+        """Write down what has ended, which makes room for what begins."""
+        if ended := [job for job in jobs if isinstance(job, _End)]:
+            self._end(connection, ended)
+        if begun := [job for job in jobs if isinstance(job, _Begin)]:
+            self._begin(connection, begun)
 
-    def _await_managers(self, connection: Connection, ids: Sequence[int]) -> None:
-        """Note who was accepted before the manager whom the record names: the endpoint leaves that empty."""
-        rows = connection.execute(_ACCEPTED_MANAGERS, {"ids": ids}).all()
-        people = [row[0] for row in rows]
-        connection.execute(delete(awaited_manager).where(awaited_manager.c.person_id.in_(people)))
-        early = [{"person_id": row[0], "external_id": row[1]} for row in rows if row[1] and not row[2]]
-        if early:
-            connection.execute(insert(awaited_manager), early)
+    def _end(self, connection: Connection, jobs: Sequence[_End]) -> None:
+        # In this order: what lies between the two makes an end later, never earlier.
+        here = monotonic()
+        now = self._database.now(connection)
+        rows = [
+            {
+                "of": job.delivery.id,
+                # When it ended and not when that is written: the pace counts from there.
+                "ended": now - (here - job.at),
+                "came_to": job.result.value,
+                "status": job.http_status,
+                "theirs": job.request_id,
+            }
+            for job in jobs
+        ]
+        connection.execute(_ENDED, rows)
+        for job in jobs:
+            if job.result is DeliveryResult.THROTTLED and job.retry_after:
+                mine = pace.c.scope == self._limits.scope
+                connection.execute(update(pace).where(mine).values(not_before=now + job.retry_after))
+        if accepted := [job.delivery for job in jobs if job.result is DeliveryResult.ACCEPTED]:
+            self._acknowledgement.keep(connection, accepted, now)
+
+    def _begin(self, connection: Connection, jobs: Sequence[_Begin]) -> None:
+        # Whoever shares the scope waits here, so that the time is asked for behind it.
+        not_before = float(connection.execute(_NOT_BEFORE, {"scope": self._limits.scope}).scalar_one())
+        now = self._database.now(connection)
+        here = monotonic()
+        for job in jobs:
+            early = self._early(connection, now)
+            if not_before > now or early is None:
+                job.slot = Wait(max(not_before - now, self._limits.window if early is None else early))
+                continue
+            try:
+                self._check_budget(connection, now)
+            except BudgetError as error:
+                job.refusal = error
+            else:
+                due = here + early if early else 0.0
+                job.slot = self._insert(connection, job.operations, now + early, due)
+
+    def _insert(
+        self, connection: Connection, operations: tuple[Operation, ...], at: float, due: float
+    ) -> Delivery:
+        request_id = str(uuid.uuid4())
+        row = {
+            "plan_id": self._plan_id,
+            "scope": self._limits.scope,
+            "client_request_id": request_id,
+            "operations": len(operations),
+            "sent_at": at,
+            "request_id": "",
+        }
+        (number,) = connection.execute(_BEGUN, row).inserted_primary_key or (0,)
+        return Delivery(number, request_id, operations, due)
 
     def tally(self) -> DeliveryCounts:
         """What has become of the plan so far: people by status, and calls."""
@@ -267,21 +321,29 @@ class StateOutbox:
             self._waiting.extend((page.wave, one) for one in page.operations)
         return page is not None
 
-    def _wait(self, connection: Connection, now: float) -> float:
-        limits = self._limits
-        # A request in flight has no end yet; it counts as if it ended now.
-        end = func.coalesce(schema.delivery.c.ended_at, literal(now))
-        query = select(end).where(
-            schema.delivery.c.scope == limits.scope,
+    def _early(self, connection: Connection, now: float) -> float | None:
+        """Seconds until the pace has room for one more call; None where that is up to calls in flight."""
+        limits, sent = self._limits, schema.delivery.c
+        if not limits.burst:
+            return 0.0
+        # A request in flight has no end yet, and will end after now.
+        end = func.coalesce(sent.ended_at, literal(now))
+        query = select(sent.ended_at).where(
+            sent.scope == limits.scope,
             # Nobody waits longer than LOST_AFTER for an answer: what was sent earlier has left the window.
-            schema.delivery.c.sent_at > now - limits.window - LOST_AFTER,
+            sent.sent_at > now - limits.window - LOST_AFTER,
             end > now - limits.window,
         )
-        nth = connection.execute(query.order_by(end.desc()).offset(limits.burst - 1).limit(1)).scalar()
-        return 0.0 if nth is None else max(float(nth) + limits.window - now, 0.001)
+        newest = query.order_by(end.desc(), sent.ended_at.is_not(None)).offset(limits.burst - 1).limit(1)
+        nth = connection.execute(newest).first()
+        if nth is None:
+            return 0.0
+        return None if nth[0] is None else max(float(nth[0]) + limits.window + _TICK - now, 0.0)
 
     def _check_budget(self, connection: Connection, now: float) -> None:
         limits = self._limits
+        if not limits.daily_calls:
+            return
         calls, first = used_calls(connection, limits.scope, now)
         if first is not None and calls >= limits.daily_calls:
             minutes = max(round((first + DAY - now) / 60), 1)
@@ -308,55 +370,4 @@ def _close_lost(connection: Connection, plan_id: str, now: float) -> None:
     lost = (schema.delivery.c.plan_id == plan_id, schema.delivery.c.ended_at.is_(None))
     connection.execute(
         update(schema.delivery).where(*lost).values(ended_at=now, result=DeliveryResult.FAILED.value)
-    )
-
-
-def _acknowledgement(dialect: str) -> tuple[UpdateBase, UpdateBase, UpdateBase]:
-    """Accepted changes become people as last acknowledged: those known before, new ones, the users of both.
-
-    People are not upserted: PostgreSQL would use up an id for each conflict, and ids are kept dense.
-    Parameters of all: ``ids`` of changes; of the first two: ``at`` (seconds), ``by`` (delivery).
-    """
-    copied = ["key", "external_id", "active", "row_digest", "user_digest", "name_digest", "attempt"]
-    accepted = and_(change.c.id.in_(bindparam("ids", expanding=True)), plan.c.id == change.c.plan_id)
-    same = and_(person.c.pipeline == plan.c.pipeline, person.c.key == change.c.key)
-    changed: dict[str, Any] = {name: change.c[name] for name in copied} | {
-        "acknowledged_at": bindparam("at"),
-        "delivery_id": bindparam("by"),
-    }
-    known = update(person).where(accepted, same).values(changed)
-    unknown = select(
-        plan.c.pipeline, *(change.c[name] for name in copied), bindparam("at"), bindparam("by")
-    ).where(accepted, ~select(person.c.id).where(same).exists())
-    columns = ["pipeline", *copied, "acknowledged_at", "delivery_id"]
-    new = insert(person).from_select(columns, unknown.order_by(change.c.key))
-    users = select(person.c.id, change.c.body).where(accepted, same)
-    return known, new, _upsert(dialect, person_user, ["person_id", "body"], users, ["person_id"])
-
-
-def _accepted_managers() -> Select[Any]:
-    """Of accepted changes (parameter ``ids``): the person's id, the manager, whether that one is known."""
-    manager = person.alias()
-    of_manager = and_(manager.c.pipeline == plan.c.pipeline, manager.c.external_id == change.c.manager)
-    is_known = select(manager.c.id).where(of_manager).exists()
-    accepted = and_(change.c.id.in_(bindparam("ids", expanding=True)), plan.c.id == change.c.plan_id)
-    same = and_(person.c.pipeline == plan.c.pipeline, person.c.key == change.c.key)
-    return select(person.c.id, change.c.manager, is_known).where(accepted, same)
-
-
-_ACCEPTED_MANAGERS = _accepted_managers()
-
-
-def _upsert(
-    dialect: str, table: Table, columns: list[str], source: Select[Any], keys: list[str]
-) -> UpdateBase:
-    others = [name for name in columns if name not in keys]
-    if dialect in {"mysql", "mariadb"}:
-        into_mysql = mysql.insert(table).from_select(columns, source)
-        return into_mysql.on_duplicate_key_update({name: into_mysql.inserted[name] for name in others})
-    into = (postgresql.insert if dialect == "postgresql" else sqlite.insert)(table).from_select(
-        columns, source
-    )
-    return into.on_conflict_do_update(
-        index_elements=keys, set_={name: into.excluded[name] for name in others}
     )

@@ -11,7 +11,6 @@ from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
-    BigInteger,
     ColumnElement,
     Connection,
     Double,
@@ -29,7 +28,7 @@ from sqlalchemy.dialects import mysql, postgresql, sqlite
 
 from scimport.model import Status
 from scimport.state.database import Database
-from scimport.state.schema import change, delivery, log_end, outcome, person, person_user, plan
+from scimport.state.schema import change, delivery, log_end, outcome, person, person_user
 from scimport.state.vault import Values
 
 _PAGE = 500
@@ -240,23 +239,21 @@ def _delivered() -> Select[Any]:
     ).select_from(joined)
 
 
-def wait(dialect: str) -> UpdateBase:
+def wait(dialect: str, accepted: ColumnElement[bool]) -> UpdateBase:
     """The statement by which people wait for what becomes of them.
 
-    Parameters are ``ids`` of changes that were accepted just now, whose people are known: ``by`` a delivery,
-    ``at`` a time in seconds.
+    Args:
+        dialect: Of the database.
+        accepted: Which changes were accepted just now, and whose of the people, who are known, they are.
+
+    Returns:
+        Its parameters are those of ``accepted``, and ``at``, a time in seconds.
     """
     at: ColumnElement[Any] = bindparam("at", type_=Double())
     values: dict[str, ColumnElement[Any]] = dict.fromkeys(_WORDS, literal("", String()))
     values |= {"status": literal(WAITING, String()), "accepted_at": at, "logged_at": null(), "noted_at": at}
-    values |= {"delivery_id": bindparam("by", type_=BigInteger())}
-    values |= {"person_id": person.c.id, "pipeline": person.c.pipeline}
-    source = select(*(values[name] for name in _COLUMNS)).where(
-        change.c.id.in_(bindparam("ids", expanding=True)),
-        plan.c.id == change.c.plan_id,
-        person.c.pipeline == plan.c.pipeline,
-        person.c.key == change.c.key,
-    )
+    values |= {"delivery_id": change.c.delivery_id, "person_id": person.c.id, "pipeline": person.c.pipeline}
+    source = select(*(values[name] for name in _COLUMNS)).where(accepted)
     if dialect in {"mysql", "mariadb"}:
         into = mysql.insert(outcome).from_select(_COLUMNS, source)
         return into.on_duplicate_key_update({name: into.inserted[name] for name in _COLUMNS[1:]})
