@@ -32,7 +32,7 @@ def attribute(header: str) -> str | None:
 
 
 def _of_parts(header: str) -> str | None:
-    """What the end of a path means, such as ``employee.firstName``, or ``Position (Function)``, said twice."""
+    """What the end of a path means, ``employee.firstName``, or what is said twice, ``Job (Position)``."""
     if twice := re.fullmatch(r"([^()]+)\(([^()]+)\)\s*", header):
         # `Email (private)` says two things.
         first, second = map(attribute, twice.groups())
