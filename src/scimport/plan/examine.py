@@ -123,28 +123,17 @@ class Examiner:
             rows, keys = [rows[n] for n in kept], [keys[n] for n in kept]
             positions = [positions[n] for n in kept]
         digests = digest_rows(self._fingerprint, rows, self._digest_key)
-        is_same, known = bytearray(len(rows)), dict[int, Known]()
-        same: list[int] = []
-        places: list[int] = []
-        for found in sorted(self._people.lookup(connection, keys)) if self._wanted.known else ():
-            n = found[0]
-            if found[3] == digests[n] and not self._wanted.full:
-                is_same[n] = True
-                same.append(found[1])
-                places.append(positions[n])
-            else:
-                known[n] = Known._make(found)
-        changed = [Row(keys[n], positions[n], digests[n], known.get(n), rows[n]) for n in _zeros(is_same)]
-        records = [*self._records(changed, settle)]
-        return Examined(
-            len(batch.rows),
-            len(rows),
-            len(changed) - len(records),
-            same,
-            places,
-            [*map(self._candidate, records)],
-            as_of,
-        )
+        found = sorted(self._people.lookup(connection, keys)) if self._wanted.known else []
+        # Comprehensions, since this is once a row where next to nothing has changed.
+        hits = [] if self._wanted.full else [one for one in found if one[3] == digests[one[0]]]
+        same, places = [one[1] for one in hits], [positions[one[0]] for one in hits]
+        is_same = {one[0] for one in hits}
+        known = {one[0]: Known._make(one) for one in found if one[0] not in is_same}
+        others = [n for n in range(len(rows)) if n not in is_same]
+        changed = [Row(keys[n], positions[n], digests[n], known.get(n), rows[n]) for n in others]
+        candidates = [*map(self._candidate, self._records(changed, settle))]
+        out_of_scope = len(changed) - len(candidates)
+        return Examined(len(batch.rows), len(rows), out_of_scope, same, places, candidates, as_of)
 
     def _records(self, rows: Sequence[Row], settle: Settle | None) -> Iterator[Record]:
         for start in range(0, len(rows), SLICE):
@@ -164,11 +153,3 @@ class Examiner:
 def names_manager(mapping: Mapping) -> bool:
     """Whether the users of a mapping may name managers."""
     return any(leaf.path == MANAGER for leaf in mapping.leaves)
-
-
-def _zeros(flags: bytearray) -> Iterator[int]:
-    """Indexes of the flags that are not set."""
-    n = flags.find(0)
-    while n >= 0:
-        yield n
-        n = flags.find(0, n + 1)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
@@ -78,24 +78,23 @@ class _Signs:
 
 def _last_end(data: bytes, signs: _Signs) -> int:
     """Where the last record ends that is whole for certain; 0 when none is."""
-    quote = signs.quote
-    end = data.rfind(b"\n") + 1
-    if not end or (data.count(quote) and not _is_countable(data, signs)):
+    # Of the parts between quotes every other one is outside of cells, beginning with the first.
+    parts = data.split(signs.quote)
+    if b"\n" not in data or not _is_countable(parts, signs):
         return _read_end(data, signs)
-    is_open = bool(data.count(quote, 0, end) % 2)
-    while end and is_open:
-        before = data.rfind(b"\n", 0, end - 1) + 1
-        is_open ^= bool(data.count(quote, before, end) % 2)
-        end = before
-    return end
+    end = len(data)
+    for n in range(len(parts) - 1, -1, -1):
+        if n % 2 == 0 and (found := parts[n].rfind(b"\n")) >= 0:
+            return end - len(parts[n]) + found + 1
+        end -= len(parts[n]) + 1
+    return 0
 
 
-def _is_countable(data: bytes, signs: _Signs) -> bool:
+def _is_countable(parts: Sequence[bytes], signs: _Signs) -> bool:
     """Whether every quote that opens stands where only one that opens can stand."""
     before_cells = (signs.delimiter, b"\n", b"\r")
     # Between two quotes what is outside is all of `""` within a cell, or ends where a cell begins.
-    outside = data.split(signs.quote)[:-1:2]
-    return all(not part or part.endswith(before_cells) for part in outside)
+    return all(not part or part.endswith(before_cells) for part in parts[:-1:2])
 
 
 def _read_end(data: bytes, signs: _Signs) -> int:
@@ -117,4 +116,5 @@ def _read_end(data: bytes, signs: _Signs) -> int:
 
 
 def _lines(data: bytes) -> int:
-    return data.count(b"\n") + data.count(b"\r") - data.count(b"\r\n")
+    breaks = data.count(b"\n")
+    return breaks + data.count(b"\r") - data.count(b"\r\n") if b"\r" in data else breaks
