@@ -57,16 +57,19 @@ class Meter:
     url: str
     costs: dict[str, Cost] = field(default_factory=dict)
     _steps: int = 0
+    _gone: float = 0.0
     _backends: set[int] = field(default_factory=set)
 
     def __enter__(self) -> Self:
         event.listen(Engine, "connect", self._connected)
+        event.listen(Engine, "close", self._closing)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         event.remove(Engine, "connect", self._connected)
+        event.remove(Engine, "close", self._closing)
 
     def taken(self) -> dict[str, dict[str, float]]:
         """Give the costs that were measured so far, and begin anew."""
@@ -93,16 +96,22 @@ class Meter:
         else:
             self._backends.add(connection.info.backend_pid)
 
+    def _closing(self, connection: Any, _record: Any) -> None:
+        if not hasattr(connection, "set_progress_handler"):
+            number = connection.info.backend_pid
+            self._gone += _process_seconds(number)
+            self._backends.discard(number)
+
     def _step(self) -> int:
         self._steps += 1
         return 0
 
     def _server(self) -> float:
-        """Seconds of the server's processes that still live: connections of a pool live to its end."""
-        return sum(map(_process_seconds, self._backends))
+        """Seconds of the server's processes of our connections."""
+        return self._gone + sum(map(_process_seconds, self._backends))
 
     def _work(self) -> float:
-        if not self._backends:
+        if not self.url.startswith("postgresql"):
             return float(self._steps)
         # Counters of other connections are told a second late at most.
         time.sleep(1.2)

@@ -137,6 +137,7 @@ class Code(StrEnum):
 
     # Runs and state
     WORKER_LOST = "worker-lost"
+    NO_CLUSTER = "no-cluster"
     PIPELINE_LOCKED = "pipeline-locked"
     NOTHING_TO_RESUME = "nothing-to-resume"
     UNKNOWN_RUN = "unknown-run"

@@ -7,6 +7,10 @@ from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 
+from scimport.cluster import Cluster
+from scimport.codes import Code
+from scimport.errors import ConfigError
+from scimport.model import Problem
 from scimport.plan import Input
 from scimport.plan.builder import BATCH
 from scimport.plan.examine import Examined, Wanted
@@ -46,10 +50,13 @@ def engine(
         What examines it; ``None`` where the process of the run does so itself.
     """
     loaded = project.source(pipeline.config.source)
-    number = _number(pipeline.config.engine, loaded, project.root)
-    pieces = _pieces(source, database) if number > 1 else None
+    config = pipeline.config.engine
+    number = _number(config, loaded, project.root)
+    pieces = _pieces(source, database) if number > 1 or config.by == "dask" else None
     if pieces is None:
         return None
+    if config.scheduler and database.dialect == "sqlite":
+        raise ConfigError(_out_of_reach(pipeline))
 
     def examined(wanted: Wanted) -> Iterator[Examined]:
         work = Work(
@@ -65,7 +72,8 @@ def engine(
             state=database.engine.url.render_as_string(hide_password=False),
             digest_key=database.vault.digest_key,
         )
-        workers = Workers(work, number)
+        is_dask = config.by == "dask"
+        workers = Cluster(work, number, config.scheduler) if is_dask else Workers(work, number)
         exits.callback(workers.close)
         return _checked(source, workers.examined(pieces))
 
@@ -84,6 +92,13 @@ def _pieces(source: Input, database: Database) -> Iterator[Piece] | None:
     if source.mapping.marks or database.engine.url.database in (None, "", ":memory:"):
         return None
     return source.source.pieces()
+
+
+def _out_of_reach(pipeline: Pipeline) -> Problem:
+    # On another machine the file would be a new one, in which nobody is known.
+    message = "the workers of a cluster cannot read a state in SQLite, which is a file of this machine"
+    hint = "Keep the state in PostgreSQL (docs/operations.md), or leave out engine.scheduler."
+    return pipeline.document.problem(Code.NO_CLUSTER, ("engine", "scheduler"), message, hint)
 
 
 def _checked(source: Input, examined: Iterator[Examined]) -> Iterator[Examined]:

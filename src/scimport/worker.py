@@ -12,7 +12,7 @@ import pickle
 import signal
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -59,8 +59,8 @@ class Work:
     source: Source
     batch: int
     wanted: Wanted
-    state: str
-    digest_key: bytes
+    state: str = field(repr=False)
+    digest_key: bytes = field(repr=False)
 
 
 Examine = Callable[[Piece], list[Examined]]

@@ -8,13 +8,13 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import func, select, update
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 import scimport.state.database as module
 from scimport.errors import StateError
 from scimport.state import Database
-from scimport.state.schema import lock, metadata
+from scimport.state.schema import lock, metadata, problem
 
 
 def test_the_migrations_make_the_tables_that_the_code_uses(database: Database) -> None:
@@ -110,3 +110,48 @@ def test_a_database_that_cannot_be_reached_is_one_problem(url: str, words: str) 
     assert [problem.code for problem in caught.value.problems] == ["state-unreachable"]
     assert words in str(caught.value)
     assert "hidden-word" not in f"{caught.value} {caught.value.problems}"
+
+
+def test_many_rows_are_inserted_whatever_is_in_them(database: Database) -> None:
+    texts = ["", "Åse", "a\tb\nc\\d", "'", '"', "\\N", "x" * 3000, *map(str, range(20))]
+    columns = (
+        "plan_id",
+        "code",
+        "severity",
+        "message",
+        "hint",
+        "file",
+        "line",
+        "row",
+        "key",
+        "field",
+        "value",
+    )
+    rows = [("p", "c", "s", one, "", "", n or None, 2**40, one, "", one) for n, one in enumerate(texts)]
+    with database.write() as connection:
+        assert database.insert_many(connection, problem, columns, rows) == len(rows)
+        query = select(problem.c.message, problem.c.line, problem.c.row).order_by(problem.c.id)
+        found = [tuple(row) for row in connection.execute(query)]
+    assert found == [(one, n or None, 2**40) for n, one in enumerate(texts)]
+
+
+def test_many_rows_with_taken_keys_are_inserted_but_for_those(database: Database) -> None:
+    columns = ("pipeline", "owner", "until")
+    with database.write() as connection:
+        first = [(f"p{n}", "me", 1.5) for n in range(0, 40, 2)]
+        assert database.insert_many(connection, lock, columns, first) == 20
+        assert (
+            database.insert_many(connection, lock, columns, [(f"p{n}", "you", 2.5) for n in range(40)]) == 20
+        )
+        query = select(lock.c.owner, lock.c.until, func.count()).group_by(lock.c.owner, lock.c.until)
+        found = {tuple(row) for row in connection.execute(query)}
+    assert found == {("me", 1.5, 20), ("you", 2.5, 20)}
+
+
+def test_no_value_is_in_the_fault_of_a_row_that_does_not_fit(postgresql_url: str) -> None:
+    database = Database(postgresql_url)
+    rows = [("p" * 300, "secret-owner", 1.0), *((f"p{n}", "me", 1.0) for n in range(20))]
+    with database.write() as connection, pytest.raises(DBAPIError) as caught:
+        database.insert_many(connection, lock, ("pipeline", "owner", "until"), rows)
+    assert "ppp" not in str(caught.value)
+    database.close()

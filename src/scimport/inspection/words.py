@@ -26,9 +26,20 @@ def attribute(header: str) -> str | None:
     tokens = _tokens(header)
     kept = [token for token in tokens if known.get(token) != _NOISE]
     found = known.get("".join(kept)) if kept and len(kept) < len(tokens) else None
-    if found is None and "." in header:
-        return attribute(header.rpartition(".")[2])
+    if found is None:
+        return _of_parts(header)
     return None if found == _NOISE else found
+
+
+def _of_parts(header: str) -> str | None:
+    """What the end of a path means, ``employee.firstName``, or what is said twice, ``Job (Position)``."""
+    if twice := re.fullmatch(r"([^()]+)\(([^()]+)\)\s*", header):
+        # `Email (private)` says two things.
+        first, second = map(attribute, twice.groups())
+        return first if first == second else None
+    path, _, name = header.rpartition(".")
+    # The point of "Tel. Büro" ends an abbreviation.
+    return attribute(name) if path and name[:1].strip() else None
 
 
 def is_known(header: str) -> bool:

@@ -301,9 +301,21 @@ class NotifyConfig(Config):
 class EngineConfig(Config):
     """Who reads, maps and compares the records of a large source."""
 
+    by: Literal["processes", "dask"] = Field(
+        default="processes", description="Processes of this machine, or the workers of a Dask cluster."
+    )
     workers: Annotated[Count, Field(ge=1, le=64)] | None = Field(
         default=None, description="How many; left out: one for each processor, for a source that is worth it."
     )
+    scheduler: Text | None = Field(
+        default=None, description="Dask's scheduler: tcp://host:8786; left out: a cluster for the run."
+    )
+
+    @model_validator(mode="after")
+    def _scheduler_is_of_dask(self) -> Self:
+        if self.scheduler is not None and self.by != "dask":
+            raise refuse("is of by: dask alone", "Write by: dask, or leave it out.", key="scheduler")
+        return self
 
 
 class PipelineConfig(Config):

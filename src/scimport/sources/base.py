@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
@@ -48,7 +48,7 @@ class Piece:
 
     file: int
     before: int
-    data: bytes
+    data: bytes = field(repr=False)
 
 
 class Source(Protocol):

@@ -12,7 +12,7 @@ import codecs
 import csv
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from scimport.sources.csv_text import CsvText
@@ -35,7 +35,7 @@ class Block:
         line: Lines of the file before them.
     """
 
-    data: bytes
+    data: bytes = field(repr=False)
     line: int
 
 

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, insert, make_url, text
+from sqlalchemy import (
+    URL,
+    BigInteger,
+    Connection,
+    Engine,
+    Table,
+    create_engine,
+    event,
+    insert,
+    make_url,
+    text,
+)
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -24,6 +35,9 @@ from scimport.state.vault import KEEP, Keeping, Vault
 
 HEAD = "0008"
 """The newest migration: a database that says this needs no migrating."""
+
+_COPIED = 10
+"""Rows that are worth a COPY."""
 
 _CLOCKS = {
     "postgresql": "SELECT EXTRACT(EPOCH FROM clock_timestamp())",
@@ -60,6 +74,7 @@ class Database:
     def __init__(self, url: str, keeping: Keeping | None = KEEP) -> None:
         self.engine = _engine(url)
         self.dialect = self.engine.dialect.name
+        self.by_psycopg = self.engine.dialect.driver == "psycopg"
         self._clock = text(_CLOCKS.get(self.dialect, "SELECT EXTRACT(EPOCH FROM CURRENT_TIMESTAMP)"))
         try:
             _migrate(self.engine)
@@ -109,12 +124,32 @@ class Database:
             cursor = connection.connection.cursor()
             cursor.executemany(_insert_or_ignore(table.name, tuple(columns)), rows)
             return int(cursor.rowcount)
+        if self.by_psycopg and len(rows) >= _COPIED:
+            # A key that is taken stops all of it; SQLAlchemy says without values what else is wrong.
+            driver = _driver(self.engine)
+            with suppress(driver.IntegrityError, driver.DataError), connection.begin_nested():
+                return _copied(connection, table, columns, rows)
+        return self._insert_each(connection, table, columns, rows)
+
+    def _insert_each(
+        self, connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]
+    ) -> int:
         ignoring = insert(table).prefix_with("IGNORE")
         statement = (
             postgresql.insert(table).on_conflict_do_nothing() if self.dialect == "postgresql" else ignoring
         )
         named = [dict(zip(columns, row, strict=True)) for row in rows]
         return connection.execute(statement, named, execution_options={"preserve_rowcount": True}).rowcount
+
+    def analyze(self, connection: Connection, *tables: Table) -> None:
+        """Tell the database how much is in tables that have just been filled, where it decides by that.
+
+        PostgreSQL finds out by itself a minute later, and takes the wrong index meanwhile. SQLite has no
+        statistics, and so none that are old: its statements are written for the right index.
+        """
+        if self.dialect == "postgresql":
+            for table in tables:
+                connection.exec_driver_sql(f'ANALYZE "{table.name}"')
 
     def compact(self) -> None:
         """Overwrite what was deleted or replaced, where the database is a file of ours (SQLite)."""
@@ -132,8 +167,37 @@ class Database:
     def _refusals(self) -> Iterator[None]:
         try:
             yield
-        except OperationalError as error:
+        except (OperationalError, _driver(self.engine).OperationalError) as error:
             raise _unreachable(self.engine.url, error) from error
+
+
+def _copied(
+    connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]
+) -> int:
+    """Insert rows by PostgreSQL's COPY, which costs this process a fifth of what statements do."""
+    copy, types = _copy_from(table, tuple(columns))
+    cursor: Any = connection.connection.cursor()
+    with cursor, cursor.copy(copy) as stream:
+        stream.set_types(types)
+        for row in rows:
+            stream.write_row(row)
+    return len(rows)
+
+
+@cache
+def _copy_from(table: Table, columns: tuple[str, ...]) -> tuple[str, list[str]]:
+    names = ", ".join(f'"{name}"' for name in columns)
+    kinds = [table.c[name].type for name in columns]
+    types = ["int8" if isinstance(kind, BigInteger) else _COPIED_AS[kind.python_type] for kind in kinds]
+    return f'COPY "{table.name}" ({names}) FROM STDIN (FORMAT BINARY)', types
+
+
+_COPIED_AS: dict[type, str] = {int: "int4", bool: "bool", float: "float8", bytes: "bytea", str: "text"}
+
+
+def _driver(engine: Engine) -> Any:
+    """The module of the driver, for its exceptions: what its own cursors raise."""
+    return engine.dialect.dbapi
 
 
 @cache

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import orjson
-from sqlalchemy import Connection, bindparam, case, func, select, text, update
+from sqlalchemy import Connection, bindparam, case, func, select, update
 
 from scimport.state.database import Database
 from scimport.state.schema import person, person_user
@@ -16,10 +16,10 @@ _SQLITE_LOOKUP = (
     "SELECT k.key, p.id, p.active, p.row_digest, p.user_digest FROM json_each(?) AS k"
     " CROSS JOIN person AS p ON p.pipeline = ? AND p.key = k.value"
 )
-_POSTGRESQL_LOOKUP = text(
+_POSTGRESQL_LOOKUP = (
     "SELECT k.n - 1, p.id, p.active, p.row_digest, p.user_digest"
-    " FROM unnest(CAST(:keys AS text[])) WITH ORDINALITY AS k(key, n)"
-    " JOIN person AS p ON p.pipeline = :pipeline AND p.key = k.key"
+    " FROM unnest(CAST(%s AS text[])) WITH ORDINALITY AS k(key, n)"
+    " JOIN person AS p ON p.pipeline = %s AND p.key = k.key"
 )
 
 
@@ -66,15 +66,16 @@ class People:
 
     def lookup(self, connection: Connection, keys: Sequence[str]) -> list[Found]:
         """Find those of ``keys`` that are known: the fields of :class:`Known`, in any order."""
-        dialect = self._database.dialect
-        if dialect == "sqlite":
+        if self._database.dialect == "sqlite":
             # The driver's own cursor: a wrapped row costs more than the search for it.
             cursor = connection.connection.cursor()
             parameters = (orjson.dumps(keys).decode(), self._pipeline)
             found: list[Found] = cursor.execute(_SQLITE_LOOKUP, parameters).fetchall()
             return found
-        if dialect == "postgresql":
-            rows = connection.execute(_POSTGRESQL_LOOKUP, {"keys": list(keys), "pipeline": self._pipeline})
+        if self._database.by_psycopg:
+            rows = connection.exec_driver_sql(
+                _POSTGRESQL_LOOKUP, (list(keys), self._pipeline)
+            ).cursor.fetchall()
             return [(row[0], row[1], row[2], bytes(row[3]), bytes(row[4])) for row in rows]
         columns = (person.c.key, person.c.id, person.c.active, person.c.row_digest, person.c.user_digest)
         query = select(*columns).where(person.c.pipeline == self._pipeline, person.c.key.in_(keys))

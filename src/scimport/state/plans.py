@@ -28,6 +28,9 @@ KEEP_PLANS = 10
 
 _PAGE = 500
 
+_MANY = 5000
+"""People of a plan who make what the database knows of its tables wrong."""
+
 _CHANGE_COLUMNS = (
     "plan_id",
     "key",
@@ -101,6 +104,8 @@ class Plans:
         """Note how far the plan is."""
         if state in (PlanState.DONE, PlanState.DISCARDED):
             self._forget(connection, [plan_id])
+        if state is PlanState.DONE and self.counts(connection, plan_id).joiners >= _MANY:
+            self._database.analyze(connection, person, person_user, schema.outcome)
         connection.execute(update(plan).where(plan.c.id == plan_id).values(state=state.value))
 
     def finish_building(
@@ -118,6 +123,8 @@ class Plans:
             counts: What it found.
             waves: The order in which it is sent, for ``Queue.keep``; left out: as it was staged.
         """
+        if counts.to_send >= _MANY:
+            self._database.analyze(connection, change)
         queue = Queue(self._vault, self._pipeline, plan_id)
         queue.keep(connection, [queue.staged(connection)] if waves is None else waves)
         values = {"state": PlanState.STAGED, "counts": orjson.dumps(counts).decode()}

@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from scimport.codes import Code
 from scimport.mappings.attributes import ENTERPRISE_URN
 from scimport.mappings.compiler import MappedLeaf
 from scimport.mappings.mapping import Mapping
 from scimport.model import Problem
+
+if TYPE_CHECKING:
+    from scimport.sandbox.mappings import ObjectMapping
 
 # `[userName]`, `[emails[type eq "work"].value]`, as expressions of attribute mappings name what they read.
 _READ: Final = re.compile(r"\[((?:[^\[\]]|\[[^\[\]]*\])+)\]")
@@ -42,15 +45,15 @@ def target_values(target: str, user: dict[str, Any]) -> tuple[dict[str, Any], tu
     """
     from scimport.sandbox.attributes import TARGETS, EntryError  # noqa: PLC0415 - not needed elsewhere
     from scimport.sandbox.flow import World, flow  # noqa: PLC0415
-    from scimport.sandbox.mappings import compile_mapping  # noqa: PLC0415
     from scimport.sandbox.settings import Settings  # noqa: PLC0415
     from scimport.sandbox.values import Scope  # noqa: PLC0415
 
     settings, there, now = Settings(), TARGETS[target], datetime.now(UTC)
     scope = Scope(settings.default_domain, settings.null_condition, lambda: now)
-    rules = compile_mapping(_schema(target), there, settings.null_gate, settings.typed_values)
     try:
-        values = flow(rules, user, None, World(there, settings, scope, lambda _attribute, _value: False))
+        values = flow(
+            _rules(target), user, None, World(there, settings, scope, lambda _attribute, _value: False)
+        )
         there.check(values, settings)
     except EntryError as error:
         return {}, (Problem(Code.RECORD_REJECTED, f"the app would refuse it: {error.reason}"),)
@@ -76,6 +79,16 @@ def _schema(target: str) -> dict[str, Any]:
     from scimport.sandbox.settings import Settings  # noqa: PLC0415
 
     return dict(default(target, "preview", Settings().ad_domain))
+
+
+@cache
+def _rules(target: str) -> ObjectMapping:
+    from scimport.sandbox.attributes import TARGETS  # noqa: PLC0415 - as above
+    from scimport.sandbox.mappings import compile_mapping  # noqa: PLC0415
+    from scimport.sandbox.settings import Settings  # noqa: PLC0415
+
+    settings = Settings()
+    return compile_mapping(_schema(target), TARGETS[target], settings.null_gate, settings.typed_values)
 
 
 @cache

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-INTERVAL: Final = 0.05
+INTERVAL: Final = 0.025
 """Seconds between two looks at the files."""
 
 _FOLDERS: Final = ("pipelines", "sources", "mappings")
 
 
 def saves(root: Path, stop: threading.Event, also: tuple[Path, ...] = ()) -> Iterator[frozenset[Path]]:
-    """Tell of every save of a file in pipelines/, sources/ or mappings/, in subfolders too.
+    """Tell of every save of a file in pipelines/, sources/ or mappings/, in subfolders too, from now on.
 
     Args:
         root: The project folder.
@@ -22,9 +22,14 @@ def saves(root: Path, stop: threading.Event, also: tuple[Path, ...] = ()) -> Ite
         also: Further files.
 
     Yields:
-        The files that have changed, come or gone since the last time.
+        The files that have changed, come or gone since the last time, or since the call.
     """
-    before = _state(root, also)
+    return _changes(_state(root, also), root, stop, also)
+
+
+def _changes(
+    before: dict[Path, tuple[int, int]], root: Path, stop: threading.Event, also: tuple[Path, ...]
+) -> Iterator[frozenset[Path]]:
     while not stop.wait(INTERVAL):
         now = _state(root, also)
         if now != before:
@@ -38,7 +43,7 @@ def _settled(
     state: dict[Path, tuple[int, int]], root: Path, also: tuple[Path, ...], stop: threading.Event
 ) -> dict[Path, tuple[int, int]]:
     """The files once nobody is writing: some editors empty a file before they fill it."""
-    while not stop.wait(INTERVAL / 2):
+    while not stop.wait(INTERVAL):
         now = _state(root, also)
         if now == state:
             break
