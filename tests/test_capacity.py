@@ -76,6 +76,13 @@ def test_a_load_says_both() -> None:
     assert load([], 501, LIMITS) == Load(people=501, calls=11, seconds=DAY, fits_in=None)
 
 
+def test_without_limits_a_load_is_sent_at_once() -> None:
+    used = [-1.0] * 5000
+    assert load(used, 1_000_000, Limits("tenant", burst=0, daily_calls=0)) == Load(
+        1_000_000, 20_000, 0.0, 0.0
+    )
+
+
 def test_the_chart_is_what_the_limits_make_it() -> None:
     drawing = runpy.run_path(str(ROOT / "benchmarks" / "capacity_chart.py"))
     assert drawing["CHART"].read_text("utf-8") == drawing["chart"]()

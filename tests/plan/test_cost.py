@@ -19,3 +19,8 @@ def test_the_share_of_the_day_and_what_does_not_fit() -> None:
     found = cost(500, 1_995, Limits("tenant", daily_calls=2_000))
     assert (found.percent, found.missing) == (0.5, 5)
     assert cost(250, 1_995, Limits("tenant", daily_calls=2_000)).missing == 0
+
+
+def test_without_limits_everything_fits_at_once() -> None:
+    found = cost(100_000, 5_000, Limits("tenant", burst=0, daily_calls=0))
+    assert (found.percent, found.missing, found.least_seconds) == (0.0, 0, 0.0)
