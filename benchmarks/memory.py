@@ -47,8 +47,15 @@ def main() -> None:
         with ours.ready_plan(path, arguments.state) as plan:
             assert plan().read == arguments.rows
     if STATUS.exists():
-        lines = STATUS.read_text(encoding="ascii", errors="replace").splitlines()
-        print(next(line.split()[1] for line in lines if line.startswith("VmHWM")))
+        print(highest())
+
+
+def highest() -> int:
+    """Peak resident memory of this process so far, in kB; 0 where the system does not tell."""
+    if not STATUS.exists():
+        return 0
+    lines = STATUS.read_text(encoding="ascii", errors="replace").splitlines()
+    return int(next(line.split()[1] for line in lines if line.startswith("VmHWM")))
 
 
 if __name__ == "__main__":

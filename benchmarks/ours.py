@@ -54,9 +54,9 @@ def ready_bodies(path: Path) -> Iterator[Iterator[bytes]]:
 
 
 @contextmanager
-def ready_plan(path: Path, state: Path) -> Iterator[Callable[[], PlanCounts]]:
+def ready_plan(path: Path, state: Path, root: Path = PROJECT) -> Iterator[Callable[[], PlanCounts]]:
     """Get ready to plan a whole CSV file against a state and to stage what changed; nothing is sent."""
-    with PipelineRun(_project(path, state), NAME, Selection()) as run:
+    with PipelineRun(_project(path, state, root), NAME, Selection()) as run:
         run.extract(0)
 
         def finish() -> PlanCounts:
@@ -119,7 +119,7 @@ def _bodies(source: Input) -> Iterator[bytes]:
         yield bulk_request(operations)
 
 
-def _project(path: Path, state: Path = Path("none")) -> Project:
+def _project(path: Path, state: Path = Path("none"), root: Path = PROJECT) -> Project:
     os.environ["SCIMPORT_BENCHMARK_FILE"] = str(path)
     os.environ["SCIMPORT_STATE_URL"] = f"sqlite:///{state}"
-    return Project(PROJECT)
+    return Project(root)
