@@ -11,18 +11,16 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
-import regex  # type: ignore[import-untyped]
-
 from scimport.sandbox.values import EvaluationError
 
 TIMEOUT: Final = 0.25
 """Seconds after which a regular expression is given up."""
 
-_TRANSLATED: Final = regex.compile(
+_TRANSLATED: Final = re.compile(
     r"\\k<(?P<reference>\w+)>|\(\?'(?P<group>\w+)'|(?P<other>\\.|\(\?<\w+>|\[\^?\]?(?:\\.|[^\]\\])*\])",
-    regex.DOTALL,
+    re.DOTALL,
 )
-_SUBSTITUTION: Final = regex.compile(r"\$(?:(\d+)|\{(\w+)\}|([$&`'+_]))")
+_SUBSTITUTION: Final = re.compile(r"\$(?:(\d+)|\{(\w+)\}|([$&`'+_]))")
 
 
 def translate(pattern: str) -> str:
@@ -30,7 +28,7 @@ def translate(pattern: str) -> str:
     return str(_TRANSLATED.sub(_translated, pattern))
 
 
-def _translated(found: regex.Match[str]) -> str:
+def _translated(found: re.Match[str]) -> str:
     if found["reference"]:
         return f"(?P={found['reference']})"
     return f"(?P<{found['group']}>" if found["group"] else found[0]
@@ -56,11 +54,16 @@ def compile_pattern(pattern: str) -> Pattern:
     Raises:
         ValueError: when it is none; the message says why.
     """
-    try:
-        if is_harmless(pattern):
+    if is_harmless(pattern):
+        try:
             return Pattern(re.compile(_NAMED.sub("(?P<", pattern)), {})
+        except re.error as error:
+            raise ValueError(str(error)) from error
+    import regex  # type: ignore[import-untyped]  # noqa: PLC0415 - slow to load, and few patterns need it
+
+    try:
         return Pattern(regex.compile(translate(pattern)), {"timeout": TIMEOUT})
-    except (re.error, regex.error) as error:
+    except regex.error as error:
         raise ValueError(str(error)) from error
 
 
@@ -93,7 +96,7 @@ def replace_matches(source: str, pattern: str, replacement: str) -> str:
     found_by = _compiled(pattern)
     numbers = _numbers(found_by.compiled) if "$" in replacement else []
 
-    def replaced(found: regex.Match[str]) -> str:
+    def replaced(found: re.Match[str]) -> str:
         if not numbers:
             return replacement
         return str(_SUBSTITUTION.sub(lambda part: _substitute(part, found, numbers), replacement))
@@ -143,7 +146,7 @@ def search(source: str, pattern: str) -> bool:
         raise _too_long() from None
 
 
-def _find(source: str, pattern: str, group: str) -> list[regex.Match[str]]:
+def _find(source: str, pattern: str, group: str) -> list[re.Match[str]]:
     found_by = _compiled(pattern)
     if group not in found_by.compiled.groupindex:
         raise EvaluationError("The regular expression has no group of that name.")
@@ -165,13 +168,13 @@ def _too_long() -> EvaluationError:
     return EvaluationError(f"The regular expression was given up after {TIMEOUT} seconds.")
 
 
-def _numbers(compiled: regex.Pattern[str]) -> list[int]:
+def _numbers(compiled: re.Pattern[str]) -> list[int]:
     """Groups in the order of .NET's numbers: those without a name come first."""
     named = set(compiled.groupindex.values())
     return [0, *sorted(range(1, compiled.groups + 1), key=lambda number: (number in named, number))]
 
 
-def _substitute(part: regex.Match[str], found: regex.Match[str], numbers: list[int]) -> str:
+def _substitute(part: re.Match[str], found: re.Match[str], numbers: list[int]) -> str:
     """One ``$...`` of a replacement; what names no group stands for itself."""
     number, name, sign = part.groups()
     if sign:
