@@ -41,10 +41,11 @@ from pydantic.fields import FieldInfo
 from scimport.apps.remedies import REMEDIES
 from scimport.cli.app import app, main
 from scimport.codes import Code
-from scimport.mappings.expression import Scope, parse
+from scimport.mappings.expression import parse
 from scimport.mappings.filters import FILTERS, NOT_OFFERED, TESTS
 from scimport.mappings.lookups import Lookups
 from scimport.mappings.mapping import _reason
+from scimport.mappings.scope import Scope
 from scimport.mappings.template import MappingEnvironment, compile_probes
 from scimport.mappings.values import join, part
 from scimport.plan.guards import allowed

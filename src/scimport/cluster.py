@@ -71,7 +71,8 @@ class Cluster:
         self._job = Job(uuid.uuid4().hex, pickle.dumps(work, pickle.HIGHEST_PROTOCOL))
         self._own = None if scheduler else _temporary(number)
         try:
-            self._client: Any = Client(
+            untyped: Any = Client
+            self._client: Any = untyped(
                 scheduler or self._own, timeout=_WAIT, set_as_default=False, direct_to_workers=False
             )
             self._client.wait_for_workers(1, timeout=_WAIT)
@@ -144,6 +145,5 @@ def _temporary(number: int) -> Any:
 
     # Memory is bounded by the size of the pieces; Dask's own limit would end workers on small machines.
     limits = {"memory_limit": 0}
-    return SubprocessCluster(
-        n_workers=number, threads_per_worker=1, dashboard_address=None, worker_kwargs=limits
-    )
+    untyped: Any = SubprocessCluster
+    return untyped(n_workers=number, threads_per_worker=1, dashboard_address=None, worker_kwargs=limits)

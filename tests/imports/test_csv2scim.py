@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from scimport.imports.csv2scim import Imported, imported
 from scimport.imports.powershell import SyntaxFault
 from scimport.imports.script import NotTurned, expression
-from scimport.mappings.expression import Scope, parse
+from scimport.mappings.expression import parse
+from scimport.mappings.scope import Scope
 from scimport.mappings.template import MappingEnvironment, compile_probes
 from scimport.mappings.values import join, part
 from scimport.project.document import parse_document

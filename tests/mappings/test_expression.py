@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from jinja2 import nodes
 
 from scimport.codes import Code
-from scimport.mappings.expression import Expression, Issue, Scope, parse, parse_condition
+from scimport.mappings.expression import Expression, parse, parse_condition
+from scimport.mappings.resolver import Issue
+from scimport.mappings.scope import Scope
 from scimport.mappings.template import MappingEnvironment
 
 ENVIRONMENT = MappingEnvironment()

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from jinja2.exceptions import SecurityError, UndefinedError
 
-from scimport.mappings.expression import Scope, parse, parse_condition
+from scimport.mappings.expression import parse, parse_condition
+from scimport.mappings.scope import Scope
 from scimport.mappings.template import Loop, MappingEnvironment, compile_loop, compile_probes
 
 NOW = datetime(2026, 3, 4, 23, 5, 6, tzinfo=UTC)

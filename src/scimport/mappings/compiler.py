@@ -22,10 +22,12 @@ from jinja2 import nodes
 from scimport.codes import Code
 from scimport.errors import ConfigError
 from scimport.mappings.builder import Field, build
-from scimport.mappings.expression import Expression, Issue, Scope, is_unicode, parse, parse_condition
+from scimport.mappings.expression import Expression, parse, parse_condition
 from scimport.mappings.functions import Functions, load_functions
 from scimport.mappings.lookups import Lookups
+from scimport.mappings.resolver import Issue, is_unicode
 from scimport.mappings.scim import REQUIRED, UserSchema, json_schema, load_user_schema, path_text
+from scimport.mappings.scope import Scope
 from scimport.mappings.shape import Constant, Object, Place, Slot, WrongError, shape_user, with_schemas
 from scimport.mappings.template import Loop, MappingEnvironment, Probe, compile_loop, compile_probes
 from scimport.mappings.tree import Branch, Leaf, Node, Origin, Tree, is_template, merge

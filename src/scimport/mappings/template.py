@@ -23,8 +23,9 @@ from jinja2.exceptions import SecurityError
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from scimport.mappings.expression import JOIN, LET, Scope
 from scimport.mappings.filters import FILTERS, PURE, TESTS
+from scimport.mappings.resolver import JOIN, LET
+from scimport.mappings.scope import Scope
 from scimport.mappings.sharing import share
 from scimport.mappings.values import part
 

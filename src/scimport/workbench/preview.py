@@ -10,9 +10,10 @@ from typing import Any, Final
 
 from scimport.codes import Code
 from scimport.errors import ConfigError, UsageError
-from scimport.mappings.expression import Scope, parse_condition
+from scimport.mappings.expression import parse_condition
 from scimport.mappings.mapping import Fault, LeafValue, OutOfScope
 from scimport.mappings.mapping import Mapping as CompiledMapping
+from scimport.mappings.scope import Scope
 from scimport.mappings.template import MappingEnvironment, compile_probes
 from scimport.mappings.validation import UserValidator
 from scimport.model import Problem
