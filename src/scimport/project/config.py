@@ -299,7 +299,7 @@ class NotifyConfig(Config):
 
 
 class EngineConfig(Config):
-    """Who reads, maps and compares the records of a large source."""
+    """Who examines the records of a source."""
 
     by: Literal["processes", "dask"] = Field(
         default="processes", description="Processes of this machine, or the workers of a Dask cluster."
