@@ -1,4 +1,4 @@
-"""What an operation costs: CPU of this process and of the database, time, work of the database, peak memory.
+"""What an operation costs: CPU of our processes and of the database, time, work of the database, peak memory.
 
 The work is what the database counts itself, so it is the same on every machine: steps of SQLite's virtual
 machine, or rows that PostgreSQL read and wrote.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,7 +32,7 @@ class Cost:
     """What something cost.
 
     Attributes:
-        cpu: Seconds of this process.
+        cpu: Seconds of this process and those that it has started.
         server: Seconds of the database's processes; 0 where it is a part of this one.
         wall: Seconds that went by.
         work: Thousands of steps, or of rows.
@@ -81,11 +82,11 @@ class Meter:
         """Measure the block."""
         cost = self.costs.setdefault(name, Cost())
         _forget_peak()
-        began = (time.process_time(), self._server(), time.monotonic(), self._work())
+        began = (_family_seconds(), self._server(), time.monotonic(), self._work())
         try:
             yield
         finally:
-            ended = (time.process_time(), self._server(), time.monotonic(), self._work())
+            ended = (_family_seconds(), self._server(), time.monotonic(), self._work())
             cpu, server, wall, work = (after - before for before, after in zip(began, ended, strict=True))
             cost.cpu, cost.server, cost.wall = cost.cpu + cpu, cost.server + server, cost.wall + wall
             cost.work, cost.peak = cost.work + work, max(cost.peak, _peak())
@@ -120,6 +121,17 @@ class Meter:
             rows = float(connection.execute(_ROWS).scalar() or 0) / 1000
         engine.dispose()
         return rows
+
+
+def _family_seconds() -> float:
+    """Seconds of this process and of those that it has started, whether they have ended or not."""
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    seconds = time.process_time() + ended.ru_utime + ended.ru_stime
+    children: list[str] = []
+    for path in Path("/proc/self/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            children += path.read_text().split()
+    return seconds + sum(_process_seconds(int(number)) for number in children)
 
 
 def _process_seconds(number: int) -> float:
