@@ -35,8 +35,8 @@ types: setup ## Check the types
 format: setup ## Put the code into shape
 	@$(BIN)/ruff check --fix-only . && $(BIN)/ruff format .
 
-bench: setup ## Measure the pipeline beside its alternatives (some minutes)
-	@$(BIN)/python benchmarks/pipeline.py
+bench: setup ## Measure everything beside its alternatives (half an hour; BENCH=--small is quick)
+	@$(BIN)/python benchmarks/suite.py $(BENCH)
 
 soak: setup ## Live a week of daily runs under faults (half an hour; SOAK="--people 3000" is shorter)
 	@$(BIN)/python benchmarks/soak.py $(SOAK)

@@ -184,6 +184,7 @@ def _at_limit(staged: Staged, limits: Limits, latency: float) -> dict[str, Any]:
         app = App(check_endpoint(served.url), Anonymous())
         _complete(deliver(outbox, app), staged.people)
         seen = served.report()
+    assert not seen.refused, seen
     took = seen.last - seen.first
     least = (seen.calls - 1) // limits.burst * limits.window
     return {

@@ -48,15 +48,15 @@ def schema() -> dict[str, Any]:
 @contextmanager
 def ready_bodies(path: Path) -> Iterator[Iterator[bytes]]:
     """Get ready to make the bodies of the bulk requests for a CSV file, 50 validated people each."""
-    project = _project(path)
-    with opened(project, project.pipeline(NAME), datetime.now(UTC)) as source, streaming():
+    opening = project(path)
+    with opened(opening, opening.pipeline(NAME), datetime.now(UTC)) as source, streaming():
         yield _bodies(source)
 
 
 @contextmanager
 def ready_plan(path: Path, state: Path, root: Path = PROJECT) -> Iterator[Callable[[], PlanCounts]]:
     """Get ready to plan a whole CSV file against a state and to stage what changed; nothing is sent."""
-    with PipelineRun(_project(path, state, root), NAME, Selection()) as run:
+    with PipelineRun(project(path, state, root), NAME, Selection()) as run:
         run.extract(0)
 
         def finish() -> PlanCounts:
@@ -119,7 +119,8 @@ def _bodies(source: Input) -> Iterator[bytes]:
         yield bulk_request(operations)
 
 
-def _project(path: Path, state: Path = Path("none"), root: Path = PROJECT) -> Project:
+def project(path: Path, state: Path = Path("none"), root: Path = PROJECT) -> Project:
+    """The project of the benchmarks, with a CSV file and a state."""
     os.environ["SCIMPORT_BENCHMARK_FILE"] = str(path)
     os.environ["SCIMPORT_STATE_URL"] = f"sqlite:///{state}"
     return Project(root)

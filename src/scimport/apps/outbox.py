@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 MAX_OPERATIONS = 50
 """Operations that one bulk request may hold (Graph, resource ``synchronization-bulkUpload``)."""
@@ -26,9 +26,8 @@ class DeliveryResult(StrEnum):
     DENIED = "denied"
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """One person to send.
+class Operation(NamedTuple):
+    """One person to send: a tuple, since there is one for each person of a plan.
 
     Attributes:
         change_id: Id of the change in the state; unique there, so it serves as ``bulkId`` too.

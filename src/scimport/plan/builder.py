@@ -183,7 +183,7 @@ class PlanBuilder:
         for record in records:
             if record.known is None and not record.problems and record.key not in fresh:
                 fresh[record.key] = record
-                changes.append(_joiner(record))
+                changes.append(joiner(record))
                 continue
             if self._is_repeated(record, fresh):
                 again.append(record)
@@ -222,7 +222,7 @@ class PlanBuilder:
                 record.key, ChangeKind.INVALID, Status.INVALID, position=position, row_digest=digest
             )
         if record.known is None:
-            return _joiner(record)
+            return joiner(record)
         digest = self._vault.digest(record.body)
         if same := record.known.user_digest == digest:
             self._unchanged += 1
@@ -474,7 +474,8 @@ class PlanBuilder:
         self._staging.tell(connection, record.position, record.key, (problem,))
 
 
-def _joiner(record: Candidate) -> Change:
+def joiner(record: Candidate) -> Change:
+    """What is staged for somebody new."""
     # Nothing to compare with yet: the digest of a new user is made when the user is acknowledged.
     return Change(
         record.key,
