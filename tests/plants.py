@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import random
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +73,17 @@ class Plant:
 
     def people(self, rows: list[str]) -> None:
         (self.root / "people.csv").write_text("\n".join([HEADER, *rows]) + "\n", encoding="utf-8")
+
+    def to_sqlite(self) -> None:
+        """The same people from a database."""
+        with (self.root / "people.csv").open(encoding="utf-8", newline="") as file:
+            header, *rows = csv.reader(file)
+        with closing(sqlite3.connect(self.root / "people.db")) as database, database:
+            database.execute(f"CREATE TABLE people ({', '.join(header)})")
+            database.executemany("INSERT INTO people VALUES (?, ?, ?, ?, ?, ?)", rows)
+        query = "SELECT * FROM people ORDER BY rowid"
+        text = f"kind: sql\nurl: sqlite:///{self.root}/people.db\nquery: {query}\nkey: id\n"
+        (self.root / "sources" / "people.yml").write_text(text + SOURCE.partition("key: id\n")[2])
 
     def plan(self, **wanted: Any) -> PipelineRun:
         with PipelineRun(Project(self.root), "people", Selection(**wanted)) as run:

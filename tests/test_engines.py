@@ -9,7 +9,7 @@ from tests.plants import MAPPING, PIPELINE, SOURCE, Plant, people_of
 
 from scimport import engines
 from scimport.errors import SourceError
-from scimport.plan import Selection
+from scimport.plan import Selection, builder
 from scimport.project import Project
 from scimport.sources import csv_blocks
 from scimport.stages import PipelineRun
@@ -103,21 +103,36 @@ def test_a_column_that_is_of_another_type_stops_before_anybody_is_examined(
     assert _started() == []
 
 
-@pytest.mark.parametrize("what", ["unique", "override", "cp037"])
-def test_what_only_one_process_can_do_is_done_by_one(
+@pytest.mark.parametrize("what", ["override", "cp037", "sql"])
+def test_what_one_process_must_read_is_mapped_by_several(
     plants: tuple[Plant, Plant], what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Keys that occur again are settled batch by batch.
+    monkeypatch.setattr(engines, "BATCH", 30)
+    monkeypatch.setattr(builder, "BATCH", 30)
+    rows = people_of(8)
+    for plant in plants:
+        plant.people(rows)
+        if what == "override":
+            correction = "- {key: '7', column: name, value: Bob, reason: so, expires: 2099-01-01}\n"
+            (plant.root / "sources" / "overrides.yml").write_text(f"people:\n  {correction}")
+        elif what == "cp037":
+            text = (plant.root / "people.csv").read_text()
+            (plant.root / "people.csv").write_text(text, encoding="cp037")
+            (plant.root / "sources" / "people.yml").write_text(SOURCE + "encoding: cp037\n")
+        else:
+            plant.to_sqlite()
+    one, two = (plant.load() for plant in plants)
+    assert one == two
+    assert one["change"]
+
+
+def test_unique_values_are_given_by_one_process(
+    plants: tuple[Plant, Plant], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plant = plants[1]
     plant.people([f"{n},P{n},A,,,2026-01-01" for n in range(200)])
-    if what == "unique":
-        (plant.root / "mappings" / "people.yml").write_text(MAPPING.replace("lower", "lower | unique"))
-    elif what == "override":
-        correction = "- {key: '7', column: name, value: Bob, reason: so, expires: 2099-01-01}\n"
-        (plant.root / "sources" / "overrides.yml").write_text(f"people:\n  {correction}")
-    else:
-        text = (plant.root / "people.csv").read_text()
-        (plant.root / "people.csv").write_text(text, encoding="cp037")
-        (plant.root / "sources" / "people.yml").write_text(SOURCE + "encoding: cp037\n")
+    (plant.root / "mappings" / "people.yml").write_text(MAPPING.replace("lower", "lower | unique"))
     monkeypatch.setattr(engines, "Workers", None)
     assert plant.plan().summary.plan.joiners == 200
 

@@ -21,8 +21,7 @@ from scimport.codes import Code
 from scimport.errors import ConfigError, SourceError
 from scimport.model import Problem
 from scimport.plan.examine import Examined
-from scimport.sources.base import Piece
-from scimport.worker import Examine, Work, examiner
+from scimport.worker import Examine, Part, Work, examiner
 
 _AHEAD = 4
 """Pieces for each worker that are being examined, or examined and not taken yet."""
@@ -82,15 +81,15 @@ class Cluster:
             hint = "Start dask scheduler and dask worker there, or correct engine.scheduler of the pipeline."
             raise SourceError(Problem(Code.NO_CLUSTER, message, hint=hint)) from None
 
-    def examined(self, pieces: Iterator[Piece]) -> Iterator[Examined]:
-        """What came of the pieces, in their order, whoever examined them.
+    def examined(self, parts: Iterator[Part]) -> Iterator[Examined]:
+        """What came of the parts, in their order, whoever examined them.
 
         Raises:
             SourceError: As reading and examining them here would raise; or workers are lost again and again.
         """
         running: deque[Any] = deque()
-        for piece in pieces:
-            running.append(self._client.submit(answer, self._job, piece, pure=False, retries=_LOST))
+        for part in parts:
+            running.append(self._client.submit(answer, self._job, part, pure=False, retries=_LOST))
             if len(running) >= _AHEAD * max(1, len(self._client.scheduler_info()["workers"])):
                 yield from self._taken(running.popleft())
         while running:
@@ -122,13 +121,13 @@ class Cluster:
             self._own.close()
 
 
-def answer(job: Job, piece: Piece) -> list[Examined] | Exception:
-    """Examine a piece, in a worker of the cluster. What goes wrong is given back: Dask would log it."""
+def answer(job: Job, part: Part) -> list[Examined] | Exception:
+    """Examine a part, in a worker of the cluster. What goes wrong is given back: Dask would log it."""
     if job.version != __version__:
         message = f"a worker has scimport {__version__}, and the run {job.version}"
         return SourceError(Problem(Code.NO_CLUSTER, message, hint="Install the same version everywhere."))
     try:
-        return _ready(job.id, job.work, os.getpid())(piece)
+        return _ready(job.id, job.work, os.getpid())(part)
     except Exception as error:  # noqa: BLE001 - it is raised where the run is
         return error
 

@@ -16,7 +16,7 @@ from scimport.plan.builder import BATCH
 from scimport.plan.examine import Examined, Wanted
 from scimport.project import LoadedSource, Pipeline, Project
 from scimport.project.config import EngineConfig
-from scimport.sources.base import Piece, source_state
+from scimport.sources.base import Columns, source_state
 from scimport.state.database import Database
 from scimport.worker import Work
 from scimport.workers import Workers, cores
@@ -52,13 +52,13 @@ def engine(
     loaded = project.source(pipeline.config.source)
     config = pipeline.config.engine
     number = _number(config, loaded, project.root)
-    pieces = _pieces(source, database) if number > 1 or config.by == "dask" else None
-    if pieces is None:
+    if not (number > 1 or config.by == "dask") or not _can_be_shared(source, database):
         return None
     if config.scheduler and database.dialect == "sqlite":
         raise ConfigError(_out_of_reach(pipeline))
 
     def examined(wanted: Wanted) -> Iterator[Examined]:
+        pieces = source.source.pieces()
         work = Work(
             root=project.root.absolute(),
             pipeline=pipeline.name,
@@ -66,7 +66,7 @@ def engine(
             fingerprint=source.mapping.fingerprint,
             now=now,
             config=loaded.config,
-            source=source.source,
+            source=Columns(source.source.columns) if pieces is None else source.source,
             batch=BATCH,
             wanted=wanted,
             state=database.engine.url.render_as_string(hide_password=False),
@@ -75,6 +75,8 @@ def engine(
         is_dask = config.by == "dask"
         workers = Cluster(work, number, config.scheduler) if is_dask else Workers(work, number)
         exits.callback(workers.close)
+        if pieces is None:
+            return workers.examined(source.source.batches(BATCH))
         return _checked(source, workers.examined(pieces))
 
     return examined
@@ -87,11 +89,9 @@ def _number(config: EngineConfig, loaded: LoadedSource, root: Path) -> int:
     return cores() if size >= LARGE else 1
 
 
-def _pieces(source: Input, database: Database) -> Iterator[Piece] | None:
+def _can_be_shared(source: Input, database: Database) -> bool:
     # The numbers of `unique` are given in the order of the source; a state in memory is seen by one process.
-    if source.mapping.marks or database.engine.url.database in (None, "", ":memory:"):
-        return None
-    return source.source.pieces()
+    return not source.mapping.marks and database.engine.url.database not in (None, "", ":memory:")
 
 
 def _out_of_reach(pipeline: Pipeline) -> Problem:

@@ -25,7 +25,7 @@ from scimport.plan.examine import Examined, Examiner, Wanted
 from scimport.plan.records import Input
 from scimport.project import Project
 from scimport.project.source_config import AnySourceConfig
-from scimport.sources.base import Piece, Source
+from scimport.sources.base import Batch, Piece, Source
 from scimport.sources.contract import compile_contract
 from scimport.state.database import Database
 from scimport.state.people import People
@@ -43,8 +43,8 @@ class Work:
         fingerprint: The mapping's, as it was compiled when the run began.
         now: The time of the run.
         config: What the source's file says.
-        source: The source as it was opened when the run began.
-        batch: Rows that are looked up together.
+        source: The source as it was opened when the run began; its columns alone, where pieces are rows.
+        batch: Rows of a piece of a file that are looked up together.
         wanted: Which rows are wanted.
         state: URL of the state, with its password.
         digest_key: Of the state.
@@ -63,8 +63,11 @@ class Work:
     digest_key: bytes = field(repr=False)
 
 
-Examine = Callable[[Piece], list[Examined]]
-"""Examines a piece: what came of each of its batches."""
+Part = Piece | Batch
+"""A piece of a file, or rows that had to be read by one process."""
+
+Examine = Callable[[Part], list[Examined]]
+"""Examines a part: what came of each of its batches."""
 
 
 def examiner(work: Work) -> Examine:
@@ -94,9 +97,9 @@ def examiner(work: Work) -> Examine:
     database = Database(work.state, keeping=None)
     one = Examiner(source, People(database, work.pipeline), work.wanted, work.digest_key)
 
-    def examine(piece: Piece) -> list[Examined]:
+    def examine(part: Part) -> list[Examined]:
         with database.read() as connection:
-            batches = work.source.piece_batches(piece, work.batch)
+            batches = [part] if isinstance(part, Batch) else work.source.piece_batches(part, work.batch)
             return [one.examine(connection, batch) for batch in batches]
 
     return examine
@@ -118,11 +121,11 @@ def main() -> None:
     with streaming():
         while True:
             try:
-                piece: Piece = pickle.load(requests)  # noqa: S301 - as above
+                part: Part = pickle.load(requests)  # noqa: S301 - as above
             except EOFError:
                 return
             try:
-                answer: Any = examine(piece)
+                answer: Any = examine(part)
             except Exception as error:  # noqa: BLE001 - as above
                 answer = error
             _answer(answers, answer)

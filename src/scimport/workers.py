@@ -23,8 +23,7 @@ from scimport.codes import Code
 from scimport.errors import SourceError
 from scimport.model import Problem
 from scimport.plan.examine import Examined
-from scimport.sources.base import Piece
-from scimport.worker import Work
+from scimport.worker import Part, Work
 
 _ATTEMPTS = 3
 """Processes that may end under the same piece."""
@@ -49,15 +48,15 @@ class Workers:
             self._free.put(None)
         self._threads = ThreadPoolExecutor(number, thread_name_prefix="scimport-worker")
 
-    def examined(self, pieces: Iterator[Piece]) -> Iterator[Examined]:
-        """What came of the pieces, in their order, whoever examined them.
+    def examined(self, parts: Iterator[Part]) -> Iterator[Examined]:
+        """What came of the parts, in their order, whoever examined them.
 
         Raises:
             SourceError: As reading and examining them here would raise; or processes end again and again.
         """
         running: deque[Future[list[Examined]]] = deque()
-        for piece in pieces:
-            running.append(self._threads.submit(self._examine, piece))
+        for part in parts:
+            running.append(self._threads.submit(self._examine, part))
             if len(running) >= _AHEAD * self._number:
                 yield from running.popleft().result()
         while running:
@@ -70,13 +69,13 @@ class Workers:
             if (process := self._free.get()) is not None:
                 process.close()
 
-    def _examine(self, piece: Piece) -> list[Examined]:
+    def _examine(self, part: Part) -> list[Examined]:
         process = self._free.get()
         try:
             for _ in range(_ATTEMPTS):
                 process = process or _Process(self._begin)
                 try:
-                    answer = process.ask(piece)
+                    answer = process.ask(part)
                 except (OSError, EOFError, pickle.UnpicklingError):
                     process.close()
                     process = None
@@ -101,15 +100,15 @@ class _Process:
         with suppress(OSError):  # whoever asks will see that it is gone
             self._input.write(begin)
 
-    def ask(self, piece: Piece) -> Any:
-        """Have a piece examined.
+    def ask(self, part: Part) -> Any:
+        """Have a part examined.
 
         Raises:
             OSError, EOFError, pickle.UnpicklingError: The process has ended.
         """
         # A process that could not begin has said why, and reads nothing any more.
         with suppress(BrokenPipeError):
-            pickle.dump(piece, self._input, pickle.HIGHEST_PROTOCOL)
+            pickle.dump(part, self._input, pickle.HIGHEST_PROTOCOL)
             self._input.flush()
         return pickle.load(self._output)  # noqa: S301 - from a child that runs this program
 

@@ -32,7 +32,7 @@ class Batch:
             all rows before.
     """
 
-    rows: Sequence[Sequence[object]]
+    rows: Sequence[Sequence[object]] = field(repr=False)
     positions: Sequence[int]
 
 
@@ -111,6 +111,30 @@ class Source(Protocol):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+class Columns(Source):
+    """The columns of a source without its rows.
+
+    Args:
+        columns: Their names.
+    """
+
+    def __init__(self, columns: tuple[str, ...]) -> None:
+        self.columns = columns
+
+    def batches(self, size: int) -> Iterator[Batch]:
+        """There are none."""
+        del size
+        return iter(())
+
+    def place(self, position: int) -> Place:
+        """Nowhere."""
+        del position
+        return Place("")
+
+    def close(self) -> None:
+        """There is nothing to close."""
 
 
 def open_source(config: AnySourceConfig, *, name: str, root: Path) -> Source:

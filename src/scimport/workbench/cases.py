@@ -16,14 +16,14 @@ from scimport.mappings.mapping import Mapping as CompiledMapping
 from scimport.mappings.mapping import compile_mapping
 from scimport.mappings.scim import ALIASES
 from scimport.mappings.validation import UserValidator
-from scimport.model import Place, Problem
+from scimport.model import Problem
 from scimport.plan.records import Input, Mapper, Record, Row
 from scimport.project.cases import CaseConfig, LoadedCases
 from scimport.project.document import KeyPath
 from scimport.project.project import LoadedMapping, Project
 from scimport.project.source_config import AnySourceConfig
 from scimport.project.values import did_you_mean
-from scimport.sources.base import Batch, Source
+from scimport.sources.base import Columns
 from scimport.sources.cells import given_cell
 from scimport.sources.contract import compile_contract
 
@@ -107,7 +107,7 @@ class Bench:
         self.columns = tuple(dict.fromkeys(names)) or ("",)
         """Every column that something reads."""
         self._input = Input(
-            source=_Nothing(self.columns),
+            source=Columns(self.columns),
             key=key or self.columns[0],
             mapping=self.mapping,
             validator=UserValidator(self.mapping.schema, nullable=self.mapping.clear),
@@ -126,24 +126,6 @@ class Bench:
 
     def _cell(self, name: str, value: Any) -> object:
         return given_cell(self._source, name, value) if self._source else value
-
-
-class _Nothing(Source):
-    """A source of some columns without rows."""
-
-    def __init__(self, columns: tuple[str, ...]) -> None:
-        self.columns = columns
-
-    def batches(self, size: int) -> Iterator[Batch]:
-        del size
-        return iter(())
-
-    def place(self, position: int) -> Place:
-        del position
-        return Place("")
-
-    def close(self) -> None:
-        pass
 
 
 def source_of(project: Project, cases: LoadedCases) -> AnySourceConfig | None:
