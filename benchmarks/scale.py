@@ -228,10 +228,14 @@ def _print(found: dict[int, dict[str, Any]]) -> None:
                 cells.append(f"{_cpu(cost) / max(_cpu(small), 0.001):.1f}")
                 if stage == stages[0]:
                     cells.append(f"{_cpu(last) / max(_cpu(cost), 0.001):.2f}")
-                    cells.append(f"{last['work'] / max(cost['work'], 0.001):.2f}")
+                    cells.append(f"{last['work'] / cost['work']:.2f}" if cost["work"] > _LEAST else "")
                 else:
                     cells += ["", ""]
                 print(f"| {name} | {' | '.join(cells)} |")
+
+
+_LEAST = 20.0
+"""Thousands of steps or rows below which a ratio says nothing."""
 
 
 def _cpu(cost: dict[str, float]) -> float:

@@ -8,12 +8,13 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, text, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 import scimport.state.database as module
 from scimport.errors import StateError
 from scimport.state import Database
+from scimport.state.database import Filling
 from scimport.state.schema import lock, metadata, problem
 
 
@@ -154,4 +155,19 @@ def test_no_value_is_in_the_fault_of_a_row_that_does_not_fit(postgresql_url: str
     with database.write() as connection, pytest.raises(DBAPIError) as caught:
         database.insert_many(connection, lock, ("pipeline", "owner", "until"), rows)
     assert "ppp" not in str(caught.value)
+    database.close()
+
+
+def test_tables_that_are_filled_are_analysed_meanwhile(postgresql_url: str) -> None:
+    database = Database(postgresql_url)
+    filling = Filling(database, lock)
+    known = text("SELECT reltuples FROM pg_class WHERE relname = 'lock'")
+    seen = []
+    with database.write() as connection:
+        for start in range(0, 3000, 500):
+            rows = [(f"p{n}", "me", 1.0) for n in range(start, start + 500)]
+            database.insert_many(connection, lock, ("pipeline", "owner", "until"), rows)
+            filling.add(connection, 500)
+            seen.append(connection.execute(known).scalar_one())
+    assert seen == [-1, 1000, 1000, 1000, 1000, 1000]
     database.close()

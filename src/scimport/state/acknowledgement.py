@@ -30,8 +30,8 @@ from sqlalchemy.dialects import mysql, postgresql, sqlite
 from scimport.apps.outbox import Delivery
 from scimport.model import Status
 from scimport.state import allocations, outcomes
-from scimport.state.database import Database
-from scimport.state.schema import allocation, awaited_manager, change, person, person_user
+from scimport.state.database import Database, Filling
+from scimport.state.schema import allocation, awaited_manager, change, outcome, person, person_user
 from scimport.state.vault import Values
 
 _COPIED = (
@@ -58,6 +58,7 @@ class Acknowledgement:
     def __init__(self, database: Database, pipeline: str, plan_id: str) -> None:
         self._dialect, self._vault = database.dialect, database.vault
         self._pipeline, self._plan_id = pipeline, plan_id
+        self._filling = Filling(database, person, person_user, outcome)
         self._forgets = database.vault.values is Values.DIGEST
         with database.read() as connection:
             mine = allocation.c.pipeline == pipeline, allocation.c.plan_id == plan_id
@@ -84,6 +85,7 @@ class Acknowledgement:
         }
         for statement in self._statements:
             connection.execute(statement, parameters)  # type: ignore[call-overload]  # it takes these too
+        self._filling.add(connection, len(ids))
         if self._allots:
             keys = [one.key for each in deliveries for one in each.operations]
             allocations.accept(connection, self._pipeline, self._plan_id, keys)

@@ -171,6 +171,26 @@ class Database:
             raise _unreachable(self.engine.url, error) from error
 
 
+class Filling:
+    """Has tables analysed while they are filled: with a thousand rows more, ten thousand, and so on.
+
+    Args:
+        database: The state database.
+        tables: What is filled.
+    """
+
+    def __init__(self, database: Database, *tables: Table) -> None:
+        self._database, self._tables = database, tables
+        self._rows, self._next = 0, 1000
+
+    def add(self, connection: Connection, rows: int) -> None:
+        """There are so many rows more in each table."""
+        self._rows += rows
+        if self._rows >= self._next:
+            self._next *= 10
+            self._database.analyze(connection, *self._tables)
+
+
 def _copied(
     connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]
 ) -> int:

@@ -104,8 +104,6 @@ class Plans:
         """Note how far the plan is."""
         if state in (PlanState.DONE, PlanState.DISCARDED):
             self._forget(connection, [plan_id])
-        if state is PlanState.DONE and self.counts(connection, plan_id).joiners >= _MANY:
-            self._database.analyze(connection, person, person_user, schema.outcome)
         connection.execute(update(plan).where(plan.c.id == plan_id).values(state=state.value))
 
     def finish_building(

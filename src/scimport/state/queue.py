@@ -113,7 +113,9 @@ def planned_in_order(connection: Connection, plan_id: str) -> ColumnElement[bool
     The plan's index is in order of key. Hidden from it, the query reads the changes as they lie in the table,
     instead of fetching each one and sorting all of them.
     """
-    ends = select(func.min(change.c.id), func.max(change.c.id)).where(change.c.plan_id == plan_id)
+    # Of the bare id, PostgreSQL would look for the least among all changes, from the oldest plan on.
+    number = change.c.id + 0
+    ends = select(func.min(number), func.max(number)).where(change.c.plan_id == plan_id)
     first, last = connection.execute(ends).one()
     mine = and_(change.c.plan_id.concat("") == plan_id, change.c.id.between(first or 0, last or 0))
     return and_(mine, change.c.status == Status.PLANNED.value)
