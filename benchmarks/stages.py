@@ -32,8 +32,9 @@ from sandwich import Variant, compare
 from scimport.apps.bulk import bulk_request
 from scimport.apps.outbox import MAX_OPERATIONS, Operation
 from scimport.inputs import opened
-from scimport.plan.builder import BATCH, joiner
+from scimport.plan.builder import BATCH
 from scimport.plan.examine import SLICE, Examiner, Wanted
+from scimport.plan.intake import joiner
 from scimport.plan.records import Input, Mapper
 from scimport.plan.staging import Staging
 from scimport.project.source_config import SqlSourceConfig

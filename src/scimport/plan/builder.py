@@ -12,20 +12,20 @@ from sqlalchemy import Connection
 
 from scimport.codes import Code
 from scimport.errors import SourceError
-from scimport.model import Change, ChangeKind, PlanCounts, Problem, Severity, Status
+from scimport.model import Change, ChangeKind, PlanCounts, Problem, Status
 from scimport.plan.collisions import refuse_external_ids, refuse_user_names
-from scimport.plan.compare import deactivated, kind_of, minimal
-from scimport.plan.examine import Candidate, Examined, Examiner, Wanted
+from scimport.plan.compare import deactivated, minimal
+from scimport.plan.examine import Examined, Examiner, Wanted
 from scimport.plan.guards import SHOWN, AttributeCounts, Measure, Tally, measured
+from scimport.plan.intake import Intake
 from scimport.plan.managers import Managers
 from scimport.plan.numbering import Numbering
 from scimport.plan.order import Order, split
-from scimport.plan.records import MAX_KEY, Input
+from scimport.plan.records import Input
 from scimport.plan.seen import Seen
 from scimport.plan.staging import Staging
 from scimport.state.database import Database
-from scimport.state.people import Known, People, Person
-from scimport.state.plans import Staged
+from scimport.state.people import People, Person
 from scimport.state.references import References, Waiting
 from scimport.state.retries import Retries
 from scimport.state.vault import Values
@@ -35,9 +35,6 @@ BATCH = 200
 
 TRANSACTION = 10_000
 """Rows whose changes are committed together."""
-
-_DUPLICATE = b"duplicate"
-"""Stands in the place of a row digest once a key has occurred with different contents."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,19 +84,28 @@ class PlanBuilder:
         self._plans = self._staging.plans
         self._vault = database.vault
         self._keys = frozenset(selection.keys)
-        self.read = self._out_of_scope = self._invalid = self._unchanged = 0
-        self._repeated = self._missing = self._taken = self._unresolved = 0
-        self.as_of: float | None = None
-        """The newest moment in the column ``as_of`` so far, in seconds since 1970."""
+        self._missing = self._unresolved = 0
         with database.write() as connection:
             self._seen = Seen(*self._people.id_range(connection))
             self._staging.begin(connection)
             self.plan_id = self._staging.plan_id
+        full = selection.full
+        self._intake = Intake(source, self._staging, self._people, self._seen, self._vault, full=full)
         wanted = Wanted(self._keys, selection.full, known=bool(self._seen))
         self._examiner = Examiner(source, self._people, wanted, self._vault.digest_key)
         self._numbering = Numbering(self._vault, pipeline, self.plan_id) if source.mapping.marks else None
         self._batches = iter(source.source.batches(BATCH)) if examined is None else iter(())
         self._examined = None if examined is None else examined(wanted)
+
+    @property
+    def read(self) -> int:
+        """Rows so far that are wanted."""
+        return self._intake.read
+
+    @property
+    def as_of(self) -> float | None:
+        """The newest moment in the column ``as_of`` so far, in seconds since 1970."""
+        return self._intake.as_of
 
     def step(self, records: int) -> bool:
         """Take in about ``records`` more records; returns whether there may be more.
@@ -107,15 +113,15 @@ class PlanBuilder:
         Raises:
             SourceError: The source cannot be read; nothing of the plan will be sent.
         """
-        until = self._taken + records
-        while self._taken < until:
+        until = self._intake.taken + records
+        while self._intake.taken < until:
             with self._database.write() as connection:
-                committed = self._taken + TRANSACTION
-                while self._taken < committed:
+                committed = self._intake.taken + TRANSACTION
+                while self._intake.taken < committed:
                     examined = self._next(connection)
                     if examined is None:
                         return False
-                    self._take(connection, examined)
+                    self._intake.take(connection, examined)
         return True
 
     def finish(self) -> PlanCounts:
@@ -152,196 +158,6 @@ class PlanBuilder:
         settle = None if self._numbering is None else partial(self._numbering.settle, connection)
         return self._examiner.examine(connection, batch, settle)
 
-    def _take(self, connection: Connection, examined: Examined) -> None:
-        """Stage what came of some rows, which follow those that were taken before."""
-        self._taken += examined.taken
-        self.read += examined.read
-        self._out_of_scope += examined.out_of_scope
-        self.as_of = max((one for one in (self.as_of, examined.as_of) if one is not None), default=None)
-        repeated = self._seen.mark_all(examined.same, examined.places)
-        self._unchanged += len(examined.same) - len(repeated)
-        again = self._stage(connection, examined.candidates)
-        if repeated:
-            again += self._same(connection, [(examined.same[n], examined.places[n]) for n in repeated])
-        if again:
-            self._resolve(connection, sorted(again, key=lambda record: record.position))
-
-    def _same(self, connection: Connection, repeated: Sequence[tuple[int, int]]) -> Iterator[Candidate]:
-        """Records as last acknowledged, of people who were found before."""
-        known = self._people.known(connection, [number for number, _ in repeated])
-        for number, position in repeated:
-            key, person = known[number]
-            yield Candidate(key, position, person.row_digest, person)
-
-    def _stage(self, connection: Connection, records: Sequence[Candidate]) -> list[Candidate]:
-        """Stage records whose key has not occurred before; returns the others."""
-        changes: list[Change] = []
-        fresh: dict[str, Candidate] = {}
-        again: list[Candidate] = []
-        refreshed: list[tuple[int, bytes]] = []
-        problems: list[Problem] = []
-        for record in records:
-            if record.known is None and not record.problems and record.key not in fresh:
-                fresh[record.key] = record
-                changes.append(joiner(record))
-                continue
-            if self._is_repeated(record, fresh):
-                again.append(record)
-                continue
-            if record.problems:
-                problems += self._staging.placed(record.position, record.key, record.problems)
-            change = self._change(record)
-            if change is not None:
-                changes.append(change)
-            elif record.known is not None:
-                refreshed.append((record.known.id, record.digest))
-        self._people.refresh(connection, refreshed)
-        self._plans.add_problems(connection, self.plan_id, problems)
-        if self._staging.put(connection, changes) < len(changes):
-            again += self._not_staged(connection, fresh, changes)
-        return again
-
-    def _is_repeated(self, record: Candidate, fresh: dict[str, Candidate]) -> bool:
-        """Whether the key has occurred before, as far as memory tells; the state knows the rest."""
-        if record.known is not None:
-            return not self._seen.is_first(record.known.id, record.position)
-        if record.key and len(record.key) <= MAX_KEY:
-            if record.key in fresh:
-                return True
-            fresh[record.key] = record
-        return False
-
-    def _change(self, record: Candidate) -> Change | None:
-        """What to stage for a record: nothing when it is unchanged, or has no key."""
-        if record.problems:
-            self._invalid += 1
-            if not record.key or len(record.key) > MAX_KEY:
-                return None
-            position, digest = record.position, record.digest
-            return Change(
-                record.key, ChangeKind.INVALID, Status.INVALID, position=position, row_digest=digest
-            )
-        if record.known is None:
-            return joiner(record)
-        digest = self._vault.digest(record.body)
-        if same := record.known.user_digest == digest:
-            self._unchanged += 1
-            if not self._selection.full:
-                return None
-        kind = ChangeKind.UNCHANGED if same else kind_of(record.known, active=record.active)
-        return Change(
-            record.key,
-            kind,
-            Status.PLANNED,
-            record.external_id,
-            record.active,
-            record.position,
-            record.digest,
-            digest,
-            record.body,
-            record.name_digest,
-            record.manager,
-        )
-
-    def _not_staged(
-        self, connection: Connection, fresh: dict[str, Candidate], changes: Sequence[Change]
-    ) -> list[Candidate]:
-        """Records of this batch whose new key an earlier batch has staged; they do not count yet."""
-        staged = self._plans.staged(connection, self.plan_id, list(fresh))
-        late = {
-            key: record
-            for key, record in fresh.items()
-            if key in staged and staged[key].position != record.position
-        }
-        self._staging.uncount(change for change in changes if change.key in late)
-        self._invalid -= sum(1 for record in late.values() if record.problems)
-        return list(late.values())
-
-    # keys that occur again
-
-    def _resolve(self, connection: Connection, records: Sequence[Candidate]) -> None:
-        keys = list({record.key for record in records})
-        staged = self._plans.staged(connection, self.plan_id, keys)
-        known = {keys[found[0]]: Known._make(found) for found in self._people.lookup(connection, keys)}
-        for record in records:
-            first = staged.get(record.key) or self._unchanged_before(known[record.key], record.key)
-            if self._is_same(first, record):
-                self._repeated += 1
-                self._tell(connection, record, Code.REPEATED_ROW, Severity.WARNING)
-            elif self._input.duplicates == "last":
-                staged[record.key] = self._replace(connection, first, record)
-            else:
-                staged[record.key] = self._reject_both(connection, first, record)
-
-    def _unchanged_before(self, person: Known, key: str) -> Staged:
-        # Its row digest was refreshed when it was found unchanged, so it speaks for the row that was read.
-        return Staged(
-            key,
-            ChangeKind.UNCHANGED,
-            Status.ACCEPTED,
-            person.active,
-            self._seen.position(person.id) or 0,
-            person.row_digest,
-            person.user_digest,
-            b"",
-        )
-
-    def _is_same(self, first: Staged, record: Candidate) -> bool:
-        """Whether a record repeats an earlier one of its key: its row, or a row that makes the same user."""
-        if first.row_digest == record.digest:
-            return True
-        if first.body and record.body:
-            return first.body == record.body
-        if record.body:
-            digest = self._vault.digest(record.body)
-        else:
-            # Without a body and problems, its row is as last acknowledged, and so is its user.
-            digest = record.known.user_digest if record.known and not record.problems else b""
-        return bool(digest) and first.user_digest == digest
-
-    def _uncount(self, connection: Connection, first: Staged) -> None:
-        """The first record of a key does not count any more."""
-        self._unchanged -= first.kind is ChangeKind.UNCHANGED
-        self._invalid -= first.kind is ChangeKind.INVALID
-        self._staging.take(connection, first)
-
-    def _replace(self, connection: Connection, first: Staged, record: Candidate) -> Staged:
-        """The last record of a key wins; within a batch, unchanged records come before changed ones."""
-        self._repeated += 1
-        if record.position < first.position:
-            return first
-        self._uncount(connection, first)
-        self._plans.drop_problems(connection, self.plan_id, record.key)
-        problems = self._staging.placed(record.position, record.key, record.problems)
-        self._plans.add_problems(connection, self.plan_id, problems)
-        # Without a body its row is as last acknowledged: it was not mapped.
-        change = self._change(record) if record.body or record.problems else None
-        if change is not None:
-            self._staging.put(connection, [change])
-            return _staged(change)
-        if not record.body:
-            self._unchanged += 1
-        assert record.known is not None  # noqa: S101 - a record that changes nothing is of somebody known
-        known = record.known
-        as_read = known._replace(row_digest=record.digest)
-        self._seen.mark(known.id, record.position)
-        return self._unchanged_before(as_read, record.key)
-
-    def _reject_both(self, connection: Connection, first: Staged, record: Candidate) -> Staged:
-        """Nobody can say which of several contents of a key is true: all its records are invalid."""
-        position = first.position
-        refused = Change(
-            record.key, ChangeKind.INVALID, Status.INVALID, position=position, row_digest=_DUPLICATE
-        )
-        if first.row_digest != _DUPLICATE:
-            self._uncount(connection, first)
-            self._invalid += 1
-            self._tell(connection, record._replace(position=position), Code.DUPLICATE_KEY, Severity.ERROR)
-            self._staging.put(connection, [refused])
-        self._invalid += 1
-        self._tell(connection, record, Code.DUPLICATE_KEY, Severity.ERROR)
-        return _staged(refused)
-
     # the end
 
     def measures(
@@ -363,7 +179,7 @@ class PlanBuilder:
             changes=planned[ChangeKind.MOVER] + planned[ChangeKind.LEAVER],
             joiners=planned[ChangeKind.JOINER],
             inactive=sum(self._staging.planned(kind, False) for kind in ChangeKind),
-            rows=None if in_part else self.read,
+            rows=None if in_part else self._intake.read,
             usual_rows=usual_rows,
         )
         measures = measured(seen, lambda guard: self._first_keys(connection, guard))
@@ -386,7 +202,7 @@ class PlanBuilder:
         return self._first_keys(connection, "leavers") if guard == "changes" and not found else found
 
     def _check_not_empty(self) -> None:
-        if self.read or self._keys or self._input.extent == "changes":
+        if self._intake.read or self._keys or self._input.extent == "changes":
             return
         message = "the source holds everybody (`extent: full`), and it has no record at all"
         hint = "Look at the export. If there is really nobody, say `extent: changes`."
@@ -411,9 +227,9 @@ class PlanBuilder:
             full=self._selection.full,
         )
         if self._seen:
-            self._unchanged -= managers.send_again(connection, references, self._position_again)
+            self._intake.unchanged -= managers.send_again(connection, references, self._position_again)
         settled = managers.settle(connection, references, nobody_known=not self._seen)
-        self._unchanged += settled.unchanged
+        self._intake.unchanged += settled.unchanged
         self._unresolved = settled.unresolved
         return settled.order
 
@@ -457,52 +273,14 @@ class PlanBuilder:
 
     def _counts(self) -> PlanCounts:
         return PlanCounts(
-            read=self.read,
-            out_of_scope=self._out_of_scope,
-            invalid=self._invalid + self._staging.refused,
-            repeated=self._repeated,
-            unchanged=self._unchanged,
+            read=self._intake.read,
+            out_of_scope=self._intake.out_of_scope,
+            invalid=self._intake.invalid + self._staging.refused,
+            repeated=self._intake.repeated,
+            unchanged=self._intake.unchanged,
             joiners=self._staging.planned(ChangeKind.JOINER),
             movers=self._staging.planned(ChangeKind.MOVER),
             leavers=self._staging.planned(ChangeKind.LEAVER) + self._staging.reported(),
             to_send=sum(map(self._staging.planned, ChangeKind)),
             unresolved_managers=self._unresolved,
         )
-
-    def _tell(self, connection: Connection, record: Candidate, code: Code, severity: Severity) -> None:
-        problem = dataclasses.replace(_REPEATS[code], severity=severity, field=self._input.key)
-        self._staging.tell(connection, record.position, record.key, (problem,))
-
-
-def joiner(record: Candidate) -> Change:
-    """What is staged for somebody new."""
-    # Nothing to compare with yet: the digest of a new user is made when the user is acknowledged.
-    return Change(
-        record.key,
-        ChangeKind.JOINER,
-        Status.PLANNED,
-        record.external_id,
-        record.active,
-        record.position,
-        record.digest,
-        b"",
-        record.body,
-        record.name_digest,
-        record.manager,
-    )
-
-
-def _staged(one: Change) -> Staged:
-    return Staged(
-        one.key, one.kind, one.status, one.active, one.position, one.row_digest, one.user_digest, one.body
-    )
-
-
-_REPEATS = {
-    Code.REPEATED_ROW: Problem(Code.REPEATED_ROW, "the same record occurs before; it is taken once"),
-    Code.DUPLICATE_KEY: Problem(
-        Code.DUPLICATE_KEY,
-        "the key occurs more than once, with different contents: none of its records is taken",
-        hint="Correct the source, or say `duplicates: last` if the last record is the true one.",
-    ),
-}
