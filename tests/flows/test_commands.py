@@ -59,7 +59,7 @@ def test_running_with_a_server_for_the_time(shop: Shop, tmp_path: Path) -> None:
     before = [(name, "Completed") for name in ("extract-map part 1", "plan")]
     assert [row for row in read(shop, tasks, flow) if row[0] != "deliver"] == before
     artifacts = "SELECT key FROM artifact WHERE flow_run_id = ? ORDER BY key"
-    assert ("people-progress",) in read(shop, artifacts, flow)
+    assert ("people-summary",) in read(shop, artifacts, flow)
 
     shop.slow(0)
     done = scimport(*run[:-2], "--no-prefect", "--json")
