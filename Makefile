@@ -24,7 +24,7 @@ demo: setup ## Run the main job on sample_data against the embedded sandbox
 	@$(BIN)/python sample_data/demo.py
 
 test: setup ## Run all tests
-	@$(BIN)/python -m pytest -n 2
+	@$(BIN)/python -m pytest -n 3
 
 lint: setup ## Check the style
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -61,6 +61,7 @@ leavers: deactivate
 app: {target: entra-id, endpoint: ENDPOINT, auth: none, daily_calls: 6000}
 guards:
   leavers: {max_percent: 50, max_count: 1000000}
+  changed_keys: {max_percent: 50, max_count: 1000000}
 """,
 }
 

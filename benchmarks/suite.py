@@ -43,7 +43,7 @@ class Sizes:
     """
 
     rows: int = 200_000
-    rounds: int = 5
+    rounds: int = 3
     many: int = 1_000_000
     few: int = 100_000
     delivered: int = 20_000
