@@ -77,6 +77,15 @@ def test_a_quote_within_a_cell_is_no_opening() -> None:
     assert found[2] == Block(b'3,6",z\n', line=3)
 
 
+def test_a_quote_that_is_never_closed_takes_neither_long_nor_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(csv_blocks, "LONGEST", 1000)
+    data = b'1,a\n2,"b\n' + b"3,c\n" * 1000
+    found = list(blocks(io.BytesIO(data), ",", '"', 100))
+    assert b"".join(block.data for block in found) == data
+    assert found[0] == Block(b"1,a\n", line=0)
+    assert 1000 < max(len(block.data) for block in found) < 2500
+
+
 @pytest.mark.parametrize(
     ("encoding", "delimiter", "head", "can"),
     [

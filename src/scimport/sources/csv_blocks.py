@@ -20,6 +20,9 @@ from scimport.sources.csv_text import CsvText
 SIZE = 262_144
 """Bytes of a block, about; some more where a record is longer."""
 
+LONGEST = 8 * 2**20
+"""Bytes after which a record must have ended: a quote that nobody closes is told by who reads the block."""
+
 # In these, a byte below 128 is never a part of another character.
 _PLAIN = frozenset(codecs.lookup(name).name for name in ("utf-8", "ascii", "latin-1")) | {
     f"cp{number}" for number in range(1250, 1259)
@@ -59,9 +62,12 @@ def blocks(stream: BinaryIO, delimiter: str, quotechar: str, size: int = 0) -> I
     size = size or SIZE
     signs = _Signs(delimiter.encode(), quotechar.encode())
     line, rest = 0, b""
-    while data := stream.read(size):
+    more = size
+    while data := stream.read(more):
         rest += data
-        end = _last_end(rest, signs)
+        end = _last_end(rest, signs) or (len(rest) if len(rest) > LONGEST else 0)
+        # Twice as much each time that a record goes on, so that no byte is looked at again and again.
+        more = size if end else 2 * more
         if end:
             yield Block(rest[:end], line)
             line += _lines(rest[:end])
