@@ -61,6 +61,9 @@ leavers: deactivate
 app: {target: entra-id, endpoint: ENDPOINT, auth: none, daily_calls: 6000}
 guards:
   leavers: {max_percent: 50, max_count: 1000000}
+  changes: {max_percent: 50, max_count: 1000000}
+  per_attribute: {max_percent: 50, max_count: 1000000}
+  new_keys: {max_percent: 50, max_count: 1000000}
   changed_keys: {max_percent: 50, max_count: 1000000}
 """,
 }

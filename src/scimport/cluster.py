@@ -20,7 +20,7 @@ from scimport import __version__
 from scimport.codes import Code
 from scimport.errors import ConfigError, SourceError
 from scimport.model import Problem
-from scimport.plan.examine import Examined
+from scimport.plan.examine import Examined, Packed
 from scimport.worker import Examine, Part, Work, examiner
 
 _AHEAD = 4
@@ -91,16 +91,16 @@ class Cluster:
         for part in parts:
             running.append(self._client.submit(answer, self._job, part, pure=False, retries=_LOST))
             if len(running) >= _AHEAD * max(1, len(self._client.scheduler_info()["workers"])):
-                yield from self._taken(running.popleft())
+                yield from map(Examined.unpacked, self._taken(running.popleft()))
         while running:
-            yield from self._taken(running.popleft())
+            yield from map(Examined.unpacked, self._taken(running.popleft()))
 
     def close(self) -> None:
         """Let go of the cluster, and end what was started."""
         self._client.close(timeout=_WAIT)
         self._close_own()
 
-    def _taken(self, future: Any) -> list[Examined]:
+    def _taken(self, future: Any) -> list[Packed]:
         from distributed import KilledWorker  # noqa: PLC0415 - as above
 
         try:
@@ -113,7 +113,7 @@ class Cluster:
             future.release()
         if isinstance(found, Exception):
             raise found
-        taken: list[Examined] = found
+        taken: list[Packed] = found
         return taken
 
     def _close_own(self) -> None:
@@ -121,7 +121,7 @@ class Cluster:
             self._own.close()
 
 
-def answer(job: Job, part: Part) -> list[Examined] | Exception:
+def answer(job: Job, part: Part) -> list[Packed] | Exception:
     """Examine a part, in a worker of the cluster. What goes wrong is given back: Dask would log it."""
     if job.version != __version__:
         message = f"a worker has scimport {__version__}, and the run {job.version}"

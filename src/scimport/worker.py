@@ -21,7 +21,7 @@ from scimport.codes import Code
 from scimport.errors import ConfigError
 from scimport.inputs import compiled_mapping
 from scimport.model import Problem
-from scimport.plan.examine import Examined, Examiner, Wanted
+from scimport.plan.examine import Examiner, Packed, Wanted
 from scimport.plan.records import Input
 from scimport.project import Project
 from scimport.project.source_config import AnySourceConfig
@@ -66,8 +66,8 @@ class Work:
 Part = Piece | Batch
 """A piece of a file, or rows that had to be read by one process."""
 
-Examine = Callable[[Part], list[Examined]]
-"""Examines a part: what came of each of its batches."""
+Examine = Callable[[Part], list[Packed]]
+"""Examines a part: what came of each of its batches, packed."""
 
 
 def examiner(work: Work) -> Examine:
@@ -97,10 +97,10 @@ def examiner(work: Work) -> Examine:
     database = Database(work.state, keeping=None)
     one = Examiner(source, People(database, work.pipeline), work.wanted, work.digest_key)
 
-    def examine(part: Part) -> list[Examined]:
+    def examine(part: Part) -> list[Packed]:
         with database.read() as connection:
             batches = [part] if isinstance(part, Batch) else work.source.piece_batches(part, work.batch)
-            return [one.examine(connection, batch) for batch in batches]
+            return [one.examine(connection, batch).packed() for batch in batches]
 
     return examine
 

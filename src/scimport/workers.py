@@ -22,7 +22,7 @@ from typing import IO, Any, cast
 from scimport.codes import Code
 from scimport.errors import SourceError
 from scimport.model import Problem
-from scimport.plan.examine import Examined
+from scimport.plan.examine import Examined, Packed
 from scimport.worker import Part, Work
 
 _ATTEMPTS = 3
@@ -54,13 +54,13 @@ class Workers:
         Raises:
             SourceError: As reading and examining them here would raise; or processes end again and again.
         """
-        running: deque[Future[list[Examined]]] = deque()
+        running: deque[Future[list[Packed]]] = deque()
         for part in parts:
             running.append(self._threads.submit(self._examine, part))
             if len(running) >= _AHEAD * self._number:
-                yield from running.popleft().result()
+                yield from map(Examined.unpacked, running.popleft().result())
         while running:
-            yield from running.popleft().result()
+            yield from map(Examined.unpacked, running.popleft().result())
 
     def close(self) -> None:
         """End all processes."""
@@ -69,7 +69,7 @@ class Workers:
             if (process := self._free.get()) is not None:
                 process.close()
 
-    def _examine(self, part: Part) -> list[Examined]:
+    def _examine(self, part: Part) -> list[Packed]:
         process = self._free.get()
         try:
             for _ in range(_ATTEMPTS):
@@ -82,7 +82,7 @@ class Workers:
                     continue
                 if isinstance(answer, Exception):
                     raise answer
-                return cast("list[Examined]", answer)
+                return cast("list[Packed]", answer)
         finally:
             self._free.put(process)
         message = f"{_ATTEMPTS} processes ended, one after the other, while they examined the same records"

@@ -7,9 +7,10 @@ source can be examined by several processes; what depends on the order is left t
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple, Self
 
 from sqlalchemy import Connection
 
@@ -54,6 +55,10 @@ class Candidate(NamedTuple):
     manager: str = ""
 
 
+Packed = tuple[Any, ...]
+"""What came of some rows as plain tuples and arrays, which are pickled many times faster."""
+
+
 class Examined(NamedTuple):
     """What came of some rows.
 
@@ -70,10 +75,26 @@ class Examined(NamedTuple):
     taken: int
     read: int
     out_of_scope: int
-    same: list[int]
-    places: list[int]
+    same: Sequence[int]
+    places: Sequence[int]
     candidates: list[Candidate]
     as_of: float | None
+
+    def packed(self) -> Packed:
+        """The same, fit to be sent to another process."""
+        plain = [
+            (*one[:3], tuple(one.known), *one[4:]) if one.known else tuple(one) for one in self.candidates
+        ]
+        return (*self[:3], array("q", self.same), array("q", self.places), plain, self.as_of)
+
+    @classmethod
+    def unpacked(cls, packed: Packed) -> Self:
+        """What ``packed`` has made of it."""
+        candidates = [
+            Candidate._make((*one[:3], Known._make(one[3]), *one[4:]) if one[3] else one) for one in packed[5]
+        ]
+        taken, read, out_of_scope, same, places, _, as_of = packed
+        return cls(taken, read, out_of_scope, same, places, candidates, as_of)
 
 
 @dataclass(frozen=True, slots=True)
