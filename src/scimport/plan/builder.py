@@ -36,6 +36,9 @@ BATCH = 200
 TRANSACTION = 10_000
 """Rows whose changes are committed together."""
 
+_Next = Callable[[Connection], Examined | None]
+"""What came of the next rows; ``None`` after the last ones."""
+
 
 @dataclass(frozen=True, slots=True)
 class Selection:
@@ -89,13 +92,11 @@ class PlanBuilder:
             self._seen = Seen(*self._people.id_range(connection))
             self._staging.begin(connection)
             self.plan_id = self._staging.plan_id
-        full = selection.full
-        self._intake = Intake(source, self._staging, self._people, self._seen, self._vault, full=full)
         wanted = Wanted(self._keys, selection.full, known=bool(self._seen))
-        self._examiner = Examiner(source, self._people, wanted, self._vault.digest_key)
-        self._numbering = Numbering(self._vault, pipeline, self.plan_id) if source.mapping.marks else None
-        self._batches = iter(source.source.batches(BATCH)) if examined is None else iter(())
-        self._examined = None if examined is None else examined(wanted)
+        self._intake = Intake(
+            source, self._staging, self._people, self._seen, self._vault, full=selection.full
+        )
+        self._next = self._examined_here(wanted) if examined is None else _one_by_one(examined(wanted))
 
     @property
     def read(self) -> int:
@@ -150,13 +151,19 @@ class PlanBuilder:
 
     # some rows
 
-    def _next(self, connection: Connection) -> Examined | None:
-        if self._examined is not None:
-            return next(self._examined, None)
-        if (batch := next(self._batches, None)) is None:
-            return None
-        settle = None if self._numbering is None else partial(self._numbering.settle, connection)
-        return self._examiner.examine(connection, batch, settle)
+    def _examined_here(self, wanted: Wanted) -> _Next:
+        source, vault = self._input, self._vault
+        examiner = Examiner(source, self._people, wanted, vault.digest_key)
+        numbering = Numbering(vault, self._pipeline, self.plan_id) if source.mapping.marks else None
+        batches = iter(source.source.batches(BATCH))
+
+        def examine(connection: Connection) -> Examined | None:
+            if (batch := next(batches, None)) is None:
+                return None
+            settle = None if numbering is None else partial(numbering.settle, connection)
+            return examiner.examine(connection, batch, settle)
+
+        return examine
 
     # the end
 
@@ -284,3 +291,7 @@ class PlanBuilder:
             to_send=sum(map(self._staging.planned, ChangeKind)),
             unresolved_managers=self._unresolved,
         )
+
+
+def _one_by_one(examined: Iterator[Examined]) -> _Next:
+    return lambda _: next(examined, None)

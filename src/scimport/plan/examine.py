@@ -2,7 +2,7 @@
 
 What comes of a row depends on the row and on the state as it was, not on other rows, so that parts of a
 source can be examined by several processes; what depends on the order is left to
-:class:`scimport.plan.builder.PlanBuilder`.
+:class:`scimport.plan.intake.Intake`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from typing import Any, NamedTuple, Self
 from sqlalchemy import Connection
 
 from scimport.digests import digest_name, digest_rows
-from scimport.mappings.mapping import Mapping
 from scimport.model import Problem
 from scimport.plan.age import newest
 from scimport.plan.managers import MANAGER, manager_of
@@ -125,7 +124,7 @@ class Examiner:
     def __init__(self, source: Input, people: People, wanted: Wanted, digest_key: bytes) -> None:
         self._people, self._wanted, self._digest_key = people, wanted, digest_key
         self._mapper, self._fingerprint = Mapper(source), source.mapping.fingerprint
-        self._names_manager = names_manager(source.mapping)
+        self._names_manager = any(leaf.path == MANAGER for leaf in source.mapping.leaves)
         self._as_of = None if source.as_of is None else source.source.columns.index(source.as_of)
 
     def examine(self, connection: Connection, batch: Batch, settle: Settle | None = None) -> Examined:
@@ -169,8 +168,3 @@ class Examiner:
         return Candidate(
             key, position, digest, known, body, (), user["externalId"], user["active"], name, manager
         )
-
-
-def names_manager(mapping: Mapping) -> bool:
-    """Whether the users of a mapping may name managers."""
-    return any(leaf.path == MANAGER for leaf in mapping.leaves)
