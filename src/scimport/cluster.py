@@ -21,7 +21,8 @@ from scimport.codes import Code
 from scimport.errors import ConfigError, SourceError
 from scimport.model import Problem
 from scimport.plan.examine import Examined, Packed
-from scimport.worker import Examine, Part, Work, examiner
+from scimport.sources.base import Part
+from scimport.worker import Examine, Work, examiner
 
 _AHEAD = 4
 """Pieces for each worker that are being examined, or examined and not taken yet."""

@@ -77,7 +77,7 @@ def engine(
         exits.callback(workers.close)
         if pieces is None:
             return workers.examined(source.source.batches(BATCH))
-        return _checked(source, workers.examined(pieces))
+        return workers.examined(pieces)
 
     return examined
 
@@ -99,11 +99,3 @@ def _out_of_reach(pipeline: Pipeline) -> Problem:
     message = "the workers of a cluster cannot read a state in SQLite, which is a file of this machine"
     hint = "Keep the state in PostgreSQL (docs/operations.md), or leave out engine.scheduler."
     return pipeline.document.problem(Code.NO_CLUSTER, ("engine", "scheduler"), message, hint)
-
-
-def _checked(source: Input, examined: Iterator[Examined]) -> Iterator[Examined]:
-    rows = 0
-    for one in examined:
-        rows += one.taken
-        yield one
-    source.source.check_rows(rows)

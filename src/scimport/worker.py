@@ -21,14 +21,14 @@ from scimport.codes import Code
 from scimport.errors import ConfigError
 from scimport.inputs import compiled_mapping
 from scimport.model import Problem
-from scimport.plan.examine import Examiner, Packed, Wanted
+from scimport.plan.examine import Packed, Wanted
+from scimport.plan.recognition import part_examiner
 from scimport.plan.records import Input
 from scimport.project import Project
 from scimport.project.source_config import AnySourceConfig
-from scimport.sources.base import Batch, Piece, Source
+from scimport.sources.base import Part, Source
 from scimport.sources.contract import compile_contract
 from scimport.state.database import Database
-from scimport.state.people import People
 from scimport.streaming import streaming
 
 
@@ -63,9 +63,6 @@ class Work:
     digest_key: bytes = field(repr=False)
 
 
-Part = Piece | Batch
-"""A piece of a file, or rows that had to be read by one process."""
-
 Examine = Callable[[Part], list[Packed]]
 """Examines a part: what came of each of its batches, packed."""
 
@@ -95,12 +92,11 @@ def examiner(work: Work) -> Examine:
     )
     # Nothing that is sealed is read here.
     database = Database(work.state, keeping=None)
-    one = Examiner(source, People(database, work.pipeline), work.wanted, work.digest_key)
+    examine_part = part_examiner(source, database, work.pipeline, work.wanted, work.digest_key, work.batch)
 
     def examine(part: Part) -> list[Packed]:
         with database.read() as connection:
-            batches = [part] if isinstance(part, Batch) else work.source.piece_batches(part, work.batch)
-            return [one.examine(connection, batch).packed() for batch in batches]
+            return [one.packed() for one in examine_part(connection, part)]
 
     return examine
 

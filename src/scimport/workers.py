@@ -23,7 +23,8 @@ from scimport.codes import Code
 from scimport.errors import SourceError
 from scimport.model import Problem
 from scimport.plan.examine import Examined, Packed
-from scimport.worker import Part, Work
+from scimport.sources.base import Part
+from scimport.worker import Work
 
 _ATTEMPTS = 3
 """Processes that may end under the same piece."""

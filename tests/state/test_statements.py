@@ -15,6 +15,7 @@ BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 LARGE = {
     "person",
     "person_user",
+    "stretch",
     "outcome",
     "awaited_manager",
     "allocation",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -15,19 +16,22 @@ from scimport.errors import SourceError
 from scimport.model import Change, ChangeKind, PlanCounts, Problem, Status
 from scimport.plan.collisions import refuse_external_ids, refuse_user_names
 from scimport.plan.compare import deactivated, minimal
-from scimport.plan.examine import Examined, Examiner, Wanted
+from scimport.plan.examine import Examined, Wanted
 from scimport.plan.guards import SHOWN, AttributeCounts, Measure, Tally, measured
 from scimport.plan.intake import Intake
 from scimport.plan.managers import Managers
 from scimport.plan.numbering import Numbering
 from scimport.plan.order import Order, split
+from scimport.plan.recognition import can_recognise, part_examiner
 from scimport.plan.records import Input
 from scimport.plan.seen import Seen
 from scimport.plan.staging import Staging
+from scimport.sources.base import Part
 from scimport.state.database import Database
 from scimport.state.people import People, Person
 from scimport.state.references import References, Waiting
 from scimport.state.retries import Retries
+from scimport.state.stretches import Stretches
 from scimport.state.vault import Values
 
 BATCH = 200
@@ -96,6 +100,7 @@ class PlanBuilder:
         self._intake = Intake(
             source, self._staging, self._people, self._seen, self._vault, full=selection.full
         )
+        self._stretches = Stretches(database, pipeline) if can_recognise(source, wanted) else None
         self._next = self._examined_here(wanted) if examined is None else _one_by_one(examined(wanted))
 
     @property
@@ -121,8 +126,11 @@ class PlanBuilder:
                 while self._intake.taken < committed:
                     examined = self._next(connection)
                     if examined is None:
+                        self._input.source.check_rows(self._intake.taken)
                         return False
                     self._intake.take(connection, examined)
+                    if self._stretches is not None:
+                        self._stretches.meet(connection, examined.recognised, examined.stretches)
         return True
 
     def finish(self) -> PlanCounts:
@@ -138,6 +146,8 @@ class PlanBuilder:
             if self._input.extent == "full" and self._input.leavers != "ignore":
                 self._stage_leavers(connection)
             waves = list(self._settle_managers(connection).waves())
+            if self._stretches is not None:
+                self._stretches.forget_others(connection)
             if self._selection.again:
                 Retries(self._pipeline).count_attempts(connection, self.plan_id)
             counts = self._counts()
@@ -153,17 +163,21 @@ class PlanBuilder:
 
     def _examined_here(self, wanted: Wanted) -> _Next:
         source, vault = self._input, self._vault
-        examiner = Examiner(source, self._people, wanted, vault.digest_key)
+        examine = part_examiner(source, self._database, self._pipeline, wanted, vault.digest_key, BATCH)
         numbering = Numbering(vault, self._pipeline, self.plan_id) if source.mapping.marks else None
-        batches = iter(source.source.batches(BATCH))
+        pieces = source.source.pieces()
+        parts: Iterator[Part] = source.source.batches(BATCH) if pieces is None else pieces
+        ready: deque[Examined] = deque()
 
-        def examine(connection: Connection) -> Examined | None:
-            if (batch := next(batches, None)) is None:
-                return None
+        def following(connection: Connection) -> Examined | None:
             settle = None if numbering is None else partial(numbering.settle, connection)
-            return examiner.examine(connection, batch, settle)
+            while not ready:
+                if (part := next(parts, None)) is None:
+                    return None
+                ready.extend(examine(connection, part, settle))
+            return ready.popleft()
 
-        return examine
+        return following
 
     # the end
 

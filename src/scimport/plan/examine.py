@@ -21,6 +21,7 @@ from scimport.plan.managers import MANAGER, manager_of
 from scimport.plan.records import Input, Mapper, Record, Row, Settle, key_texts
 from scimport.sources.base import Batch
 from scimport.state.people import Known, People
+from scimport.state.stretches import Stretch
 
 SLICE = 100
 """Rows that are mapped, validated and serialised together: few enough to stay in the processor's cache."""
@@ -69,6 +70,9 @@ class Examined(NamedTuple):
         places: Where those rows are in the source.
         candidates: All others, in the order of the source.
         as_of: The newest moment in the column ``as_of``, in seconds since 1970; ``None`` for none.
+        digests: Digests of the rows that are as last acknowledged; left out when they are packed.
+        recognised: Ids of the stretches that were not read.
+        stretches: New ones.
     """
 
     taken: int
@@ -77,14 +81,19 @@ class Examined(NamedTuple):
     same: Sequence[int]
     places: Sequence[int]
     candidates: list[Candidate]
-    as_of: float | None
+    as_of: float | None = None
+    digests: Sequence[bytes] = ()
+    recognised: Sequence[int] = ()
+    stretches: Sequence[Stretch] = ()
 
     def packed(self) -> Packed:
         """The same, fit to be sent to another process."""
         plain = [
             (*one[:3], tuple(one.known), *one[4:]) if one.known else tuple(one) for one in self.candidates
         ]
-        return (*self[:3], array("q", self.same), array("q", self.places), plain, self.as_of)
+        same, places, recognised = (array("q", some) for some in (self.same, self.places, self.recognised))
+        new = [tuple(one) for one in self.stretches]
+        return (*self[:3], same, places, plain, self.as_of, (), recognised, new)
 
     @classmethod
     def unpacked(cls, packed: Packed) -> Self:
@@ -92,8 +101,7 @@ class Examined(NamedTuple):
         candidates = [
             Candidate._make((*one[:3], Known._make(one[3]), *one[4:]) if one[3] else one) for one in packed[5]
         ]
-        taken, read, out_of_scope, same, places, _, as_of = packed
-        return cls(taken, read, out_of_scope, same, places, candidates, as_of)
+        return cls._make((*packed[:5], candidates, *packed[6:9], [*map(Stretch._make, packed[9])]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +161,8 @@ class Examiner:
         changed = [Row(keys[n], positions[n], digests[n], known.get(n), rows[n]) for n in others]
         candidates = [*map(self._candidate, self._records(changed, settle))]
         out_of_scope = len(changed) - len(candidates)
-        return Examined(len(batch.rows), len(rows), out_of_scope, same, places, candidates, as_of)
+        unchanged = [one[3] for one in hits]
+        return Examined(len(batch.rows), len(rows), out_of_scope, same, places, candidates, as_of, unchanged)
 
     def _records(self, rows: Sequence[Row], settle: Settle | None) -> Iterator[Record]:
         for start in range(0, len(rows), SLICE):

@@ -20,6 +20,25 @@ from scimport.project.source_config import (
     SqlSourceConfig,
 )
 
+# A position in files is the number of the file above, and the line or row below these bits.
+_LINE_BITS = 40
+_LINE_MASK = (1 << _LINE_BITS) - 1
+
+
+def position_of(file: int, line: int = 0) -> int:
+    """Position of a line or row of a file."""
+    return (file << _LINE_BITS) + line
+
+
+def file_of(position: int) -> int:
+    """Number of the file of a position."""
+    return position >> _LINE_BITS
+
+
+def line_of(position: int) -> int:
+    """Line or row of a position."""
+    return position & _LINE_MASK
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:
@@ -44,11 +63,22 @@ class Piece:
         file: Number of the file.
         before: Lines of the file before them.
         data: Their bytes.
+        countable: Whether quotes alone tell where its records end.
     """
 
     file: int
     before: int
     data: bytes = field(repr=False)
+    countable: bool = True
+
+    @property
+    def position(self) -> int:
+        """Position of a row that begins in its first line."""
+        return position_of(self.file, self.before + 1)
+
+
+Part = Piece | Batch
+"""A piece of a file, or rows that had to be read by one process."""
 
 
 class Source(Protocol):
@@ -87,6 +117,20 @@ class Source(Protocol):
             SourceError: While iterating: it cannot be read.
         """
         raise TypeError(f"{type(self).__name__} has no pieces: {piece.file}, {size}")
+
+    def stretches(self, piece: Piece) -> Sequence[tuple[int, bytes]]:
+        """Cut a piece into some whole rows each, at places that depend on nothing but what stands there.
+
+        Returns:
+            Lines of the piece before each stretch, and its bytes. Most of them are found again in a file of
+            another day. None, where rows depend on what came before.
+        """
+        del piece
+        return ()
+
+    def reading(self, file: int) -> bytes:
+        """Say what the rows of a piece of a file depend on, but for its bytes."""
+        raise TypeError(f"{type(self).__name__} has no pieces: {file}")
 
     def check_rows(self, found: int) -> None:
         """Refuse rows that came to their end too soon, when all pieces were read.

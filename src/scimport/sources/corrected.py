@@ -80,6 +80,14 @@ class CorrectedSource(Source):
         """Read the rows of a piece, which no correction is for."""
         return self._source.piece_batches(piece, size)
 
+    def stretches(self, piece: Piece) -> Sequence[tuple[int, bytes]]:
+        """Cut a piece into stretches."""
+        return self._source.stretches(piece)
+
+    def reading(self, file: int) -> bytes:
+        """Say what the rows of a piece depend on."""
+        return self._source.reading(file)
+
     def check_rows(self, found: int) -> None:
         """Refuse too few rows."""
         self._source.check_rows(found)

@@ -13,7 +13,9 @@ import csv
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import BinaryIO
+from zlib import crc32
 
 from scimport.sources.csv_text import CsvText
 
@@ -22,6 +24,15 @@ SIZE = 262_144
 
 LONGEST = 8 * 2**20
 """Bytes after which a record must have ended: a quote that nobody closes is told by who reads the block."""
+
+LANDMARK = 63
+"""Bits of a line's checksum that are 0 in one line of 64: blocks end there.
+
+So a file with a line more or less is cut as before, but for the block that the line is in.
+"""
+
+_LOOKED_AT = 512
+"""Ends of records among which a landmark is looked for."""
 
 # In these, a byte below 128 is never a part of another character.
 _PLAIN = frozenset(codecs.lookup(name).name for name in ("utf-8", "ascii", "latin-1")) | {
@@ -36,10 +47,12 @@ class Block:
     Attributes:
         data: Their bytes.
         line: Lines of the file before them.
+        countable: Whether a line break is part of a cell exactly behind an odd number of quotes.
     """
 
     data: bytes = field(repr=False)
     line: int
+    countable: bool
 
 
 def can_be_cut(text: CsvText) -> bool:
@@ -65,15 +78,19 @@ def blocks(stream: BinaryIO, delimiter: str, quotechar: str, size: int = 0) -> I
     more = size
     while data := stream.read(more):
         rest += data
-        end = _last_end(rest, signs) or (len(rest) if len(rest) > LONGEST else 0)
+        parts = rest.split(signs.quote)
+        countable = _is_countable(parts, signs)
+        end = _last_end(parts, rest) if countable else _read_end(rest, signs)
+        if not end and len(rest) > LONGEST:
+            end, countable = len(rest), False
         # Twice as much each time that a record goes on, so that no byte is looked at again and again.
         more = size if end else 2 * more
         if end:
-            yield Block(rest[:end], line)
+            yield Block(rest[:end], line, countable)
             line += _lines(rest[:end])
             rest = rest[end:]
     if rest:
-        yield Block(rest, line)
+        yield Block(rest, line, _is_countable(rest.split(signs.quote), signs))
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,18 +99,25 @@ class _Signs:
     quote: bytes
 
 
-def _last_end(data: bytes, signs: _Signs) -> int:
-    """Where the last record ends that is whole for certain; 0 when none is."""
+def _last_end(parts: Sequence[bytes], data: bytes) -> int:
+    """Where the last record ends that is whole for certain, best with a landmark; 0 when none is."""
+    last = 0
+    for end in islice(_ends(parts, len(data)), _LOOKED_AT):
+        last = last or end
+        if not crc32(data[data.rfind(b"\n", 0, end - 1) + 1 : end]) & LANDMARK:
+            return end
+    return last
+
+
+def _ends(parts: Sequence[bytes], end: int) -> Iterator[int]:
+    """Where records end, the last one first."""
     # Of the parts between quotes every other one is outside of cells, beginning with the first.
-    parts = data.split(signs.quote)
-    if b"\n" not in data or not _is_countable(parts, signs):
-        return _read_end(data, signs)
-    end = len(data)
     for n in range(len(parts) - 1, -1, -1):
-        if n % 2 == 0 and (found := parts[n].rfind(b"\n")) >= 0:
-            return end - len(parts[n]) + found + 1
-        end -= len(parts[n]) + 1
-    return 0
+        begin = end - len(parts[n])
+        found = len(parts[n]) if n % 2 == 0 else -1
+        while (found := parts[n].rfind(b"\n", 0, max(found, 0))) >= 0:
+            yield begin + found + 1
+        end = begin - 1
 
 
 def _is_countable(parts: Sequence[bytes], signs: _Signs) -> bool:

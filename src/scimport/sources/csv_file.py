@@ -8,6 +8,7 @@ changed it for the whole process).
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
@@ -17,10 +18,11 @@ from scimport.codes import Code
 from scimport.errors import SourceError
 from scimport.model import Problem
 from scimport.project.source_config import CsvSourceConfig
-from scimport.sources.base import Batch, Piece, counted
+from scimport.sources.base import Batch, Piece, counted, line_of, position_of
 from scimport.sources.columns import missing_key
 from scimport.sources.csv_blocks import Block, blocks, can_be_cut
 from scimport.sources.csv_faults import delimiter_problem, explained, other_delimiter
+from scimport.sources.csv_stretches import stretches
 from scimport.sources.csv_text import CsvText, csv_text, is_blank, kept
 from scimport.sources.file_source import (
     SHOWN_PROBLEMS,
@@ -29,8 +31,6 @@ from scimport.sources.file_source import (
     Slice,
     changed_file,
     empty_file,
-    line_of,
-    position_of,
 )
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class CsvSource(FileSource):
         if not all(can_be_cut(text) for text in self._texts):
             return None
         return (
-            Piece(number, block.line, block.data)
+            Piece(number, block.line, block.data, countable=block.countable)
             for number in range(len(self._texts))
             for block in self._blocks(number)
         )
@@ -67,8 +67,24 @@ class CsvSource(FileSource):
         text, header = self._texts[piece.file], self._headers[piece.file]
         reorder, offset = self._reorder(header), position_of(piece.file)
         with explained(text):
-            for rows, positions in _block_slices(text, header, Block(piece.data, piece.before), size, offset):
+            for rows, positions in _block_slices(
+                text, header, Block(piece.data, piece.before, piece.countable), size, offset
+            ):
                 yield Batch(reorder(rows), positions)
+
+    def stretches(self, piece: Piece) -> Sequence[tuple[int, bytes]]:
+        """Cut a piece into stretches; none of one with the header, which is compared when it is read."""
+        if not piece.countable or piece.before < self._headers[piece.file].line:
+            return ()
+        return [*stretches(piece.data, self._texts[piece.file].quotechar)]
+
+    def reading(self, file: int) -> bytes:
+        """Say how the bytes of a file become rows."""
+        text, header = self._texts[file], self._headers[file]
+        signs = (codecs.lookup(text.encoding).name, text.delimiter, text.quotechar)
+        return repr(
+            (signs, header.names, self.columns, sorted(self._change.words), self._change.trim)
+        ).encode()
 
     def _slices(self, number: int, size: int, offset: int) -> Generator[Slice]:
         text, header = self._texts[number], self._headers[number]

@@ -90,6 +90,14 @@ class SteadySource(Source):
         batches = self._source.piece_batches(piece, size)
         return self._widened(batches) if self._added else batches
 
+    def stretches(self, piece: Piece) -> Sequence[tuple[int, bytes]]:
+        """Cut a piece into stretches."""
+        return self._source.stretches(piece)
+
+    def reading(self, file: int) -> bytes:
+        """Say what the rows of a piece depend on: what is added to them, too."""
+        return self._source.reading(file) + repr((self.columns, self._added)).encode()
+
     def check_rows(self, found: int) -> None:
         """Refuse too few rows."""
         self._source.check_rows(found)

@@ -14,16 +14,12 @@ from scimport.codes import Code
 from scimport.errors import SourceError
 from scimport.model import Place, Problem
 from scimport.project.source_config import FileSourceConfig
-from scimport.sources.base import Batch, Source, check_rows
+from scimport.sources.base import Batch, Source, check_rows, file_of, line_of, position_of
 from scimport.sources.columns import bad_names, missing_key
 from scimport.sources.files import DataFile, find_files
 
 SHOWN_PROBLEMS = 10
 """Most problems of one file that are told at once."""
-
-# A position is the number of the file above, and the line or row below these bits.
-_LINE_BITS = 40
-_LINE_MASK = (1 << _LINE_BITS) - 1
 
 Rows = Sequence[Sequence[object]]
 Slice = tuple[Rows, Sequence[int]]
@@ -72,7 +68,7 @@ class FileSource(Source):
 
     def place(self, position: int) -> Place:
         """Say in which file a row is, and in which line it begins (or in which row of the sheet it is)."""
-        file, number = self._files[position >> _LINE_BITS].shown, position & _LINE_MASK or None
+        file, number = self._files[file_of(position)].shown, line_of(position) or None
         return Place(file, row=number) if self.counts_rows else Place(file, line=number)
 
     def close(self) -> None:
@@ -138,16 +134,6 @@ class FileSource(Source):
                 )
         if problems:
             raise SourceError(problems[:SHOWN_PROBLEMS])
-
-
-def position_of(number: int, line: int = 0) -> int:
-    """Position of a line or row of a file."""
-    return (number << _LINE_BITS) + line
-
-
-def line_of(position: int) -> int:
-    """Line or row of a position."""
-    return position & _LINE_MASK
 
 
 def empty_file(file: DataFile) -> SourceError:

@@ -33,7 +33,7 @@ from scimport.redaction import hide, hide_rows
 from scimport.state.keyring import unlocked
 from scimport.state.vault import KEEP, Keeping, Vault
 
-HEAD = "0008"
+HEAD = "0009"
 """The newest migration: a database that says this needs no migrating."""
 
 _COPIED = 10

@@ -23,6 +23,16 @@ _POSTGRESQL_LOOKUP = (
 )
 
 
+_SQLITE_DIGESTS = (
+    "SELECT p.id, p.row_digest FROM json_each(?) AS k"
+    " CROSS JOIN person AS p ON p.id = k.value WHERE p.pipeline = ?"
+)
+_POSTGRESQL_DIGESTS = (
+    "SELECT p.id, p.row_digest FROM unnest(CAST(%s AS bigint[])) AS k(id)"
+    " JOIN person AS p ON p.id = k.id WHERE p.pipeline = %s"
+)
+
+
 class Known(NamedTuple):
     """What a comparison needs of a person: a tuple, since there is one for each row of a source.
 
@@ -88,6 +98,21 @@ class People:
         rows = connection.execute(select(*columns).where(person.c.id.in_(ids)))
         return {
             row[0]: (row[1], Known(0, row[0], bool(row[2]), bytes(row[3]), bytes(row[4]))) for row in rows
+        }
+
+    def row_digests(self, connection: Connection, ids: Sequence[int]) -> dict[int, bytes]:
+        """Digests of the rows of people as last acknowledged, by id; nobody of another pipeline."""
+        if self._database.dialect == "sqlite":
+            cursor = connection.connection.cursor()
+            parameters = (orjson.dumps(ids).decode(), self._pipeline)
+            return dict(cursor.execute(_SQLITE_DIGESTS, parameters).fetchall())
+        if self._database.by_psycopg:
+            rows = connection.exec_driver_sql(_POSTGRESQL_DIGESTS, (list(ids), self._pipeline))
+            return {row[0]: bytes(row[1]) for row in rows.cursor.fetchall()}
+        mine = person.c.pipeline == self._pipeline, person.c.id.in_(ids)
+        return {
+            row[0]: bytes(row[1])
+            for row in connection.execute(select(person.c.id, person.c.row_digest).where(*mine))
         }
 
     def id_range(self, connection: Connection) -> tuple[int, int]:

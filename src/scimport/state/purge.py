@@ -34,6 +34,7 @@ from scimport.state.schema import (
     problem,
     queue,
     run,
+    stretch,
 )
 
 LEAST = DAY + LOST_AFTER
@@ -248,6 +249,8 @@ def forget(database: Database, pipeline: str, key: str, *, dry_run: bool = False
         connection.execute(delete(person).where(person.c.id == known))
         connection.execute(delete(change).where(changes))
         connection.execute(delete(problem).where(problems))
+        # Among them is who is in the same lines of a file; they are read once more, and kept anew.
+        connection.execute(delete(stretch).where(stretch.c.pipeline == pipeline))
         _unname(connection, mine, key)
     return found
 

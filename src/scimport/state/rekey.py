@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, bindparam, func, select, update
+from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from scimport.codes import Code
 from scimport.errors import StateError
@@ -16,7 +16,7 @@ from scimport.model import Problem
 from scimport.state import keyring, locks
 from scimport.state.database import Database
 from scimport.state.plans import PlanState
-from scimport.state.schema import allocation, change, person, person_user, plan, problem
+from scimport.state.schema import allocation, change, person, person_user, plan, problem, stretch
 from scimport.state.vault import Keeping, Values, Vault
 
 PAGE = 500
@@ -86,6 +86,8 @@ def _rekeyed(database: Database, keeping: Keeping) -> Rekeyed:
     rows = conversion.people() + conversion.changes() + conversion.allocations() + conversion.problems()
     with database.write() as connection:
         keyring.promote(connection, following)
+        # Under the new key no lines have the digests of before.
+        connection.execute(delete(stretch))
     database.compact()
     return Rekeyed(current.values, following.values, rows)
 

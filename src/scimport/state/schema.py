@@ -67,6 +67,20 @@ person_user = Table(
     Column("body", _Body, nullable=False, comment="the SCIM user that the endpoint last acknowledged"),
 )
 
+# Removed when a plan has not met them. Whether one still holds is compared person by person when it is met.
+stretch = Table(
+    "stretch",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=False, comment="the beginning of digest"),
+    Column("pipeline", _Key, nullable=False),
+    Column("digest", LargeBinary(16), nullable=False, comment="of lines, and how they are read"),
+    Column("records", Integer, nullable=False),
+    Column("people", _Body, nullable=False, comment="ids of those who are as last acknowledged"),
+    Column("lines", _Body, nullable=False, comment="before each; empty: one follows the other"),
+    Column("row_digests", _Body, nullable=False, comment="of their rows"),
+    Index("ix_stretch_pipeline", "pipeline"),
+)
+
 # People who were accepted before the manager whom their record names: the endpoint has left that empty.
 awaited_manager = Table(
     "awaited_manager",
