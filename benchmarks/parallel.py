@@ -45,6 +45,8 @@ def measure(count: int, workers: list[int], rounds: int, folder: Path) -> list[d
     ours.make_state(primed)
     _plan("new", count, max(workers), primed)
     ours.acknowledge(primed)
+    # The day after: nobody is changed, and what the file looks like is kept.
+    _plan("new", count, max(workers), primed)
     taken: dict[tuple[str, int], list[dict[str, Any]]] = {}
     for _ in range(rounds):
         for task in TASKS:

@@ -42,6 +42,11 @@ LATER = 1800.0
 CALLS = 6000
 FAULTS: dict[str, Any] = {"fail": {"rate": 0.05}, "cut_before": {"rate": 0.02}, "cut_after": {"rate": 0.02}}
 FAULTS |= {"throttle": {"rate": 0.01, "retry_after": 0.2}, "seed": 1}
+# So many leave in a day that the job would stop for accidental deletions.
+NOTIFICATION = {"key": "SyncNotificationSettings"}
+NOTIFICATION |= {
+    "value": '{"Enabled": true, "Recipients": "it@acme.example", "DeleteThresholdEnabled": false}'
+}
 FLAT = 1.25
 """How much larger the largest of what should stay the same may be than the smallest."""
 
@@ -215,6 +220,8 @@ def soak(count: int, last: int, folder: Path) -> list[str]:
         for name, text in FILES.items():
             (project / name).parent.mkdir(parents=True, exist_ok=True)
             (project / name).write_text(text.replace("ENDPOINT", app["endpoint"]), encoding="utf-8")
+        secrets = app["endpoint"].rpartition("/jobs/")[0] + "/secrets"
+        httpx.put(secrets, json={"value": [NOTIFICATION]}).raise_for_status()
         httpx.post(f"{sandbox.base_url}/sandbox/faults", json=FAULTS).raise_for_status()
         town.join(count)
         day, ahead = 0, 0.0
@@ -227,7 +234,7 @@ def soak(count: int, last: int, folder: Path) -> list[str]:
             if day <= last:
                 town.live_a_day()
         print(f"lived: {dict(town.touched)}")
-        return [*wrong(town, project, directory(sandbox.base_url, app["jobId"])), *_grown(days[2:])]
+        return [*wrong(town, project, directory(sandbox.base_url, app["jobId"])), *_grown(days[2:] or days)]
 
 
 def _day(base_url: str, project: Path, ahead: float) -> dict[str, Any]:

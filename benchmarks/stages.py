@@ -34,7 +34,6 @@ from scimport.apps.outbox import MAX_OPERATIONS, Operation
 from scimport.inputs import opened
 from scimport.plan.builder import BATCH
 from scimport.plan.examine import SLICE, Examiner, Wanted
-from scimport.plan.intake import joiner
 from scimport.plan.records import Input, Mapper
 from scimport.plan.staging import Staging
 from scimport.project.source_config import SqlSourceConfig
@@ -119,15 +118,17 @@ class _Stages:
         state = self._folder / "staged.db"
         ours.make_state(state)
         database = Database(f"sqlite:///{state}")
-        examiner = Examiner(self._source, People(database, ours.NAME), Wanted(known=False), b"")
-        with database.read() as connection:
-            parts = [[*map(joiner, examiner.examine(connection, one).candidates)] for one in self._batches]
         staging = Staging(database, ours.NAME, self._source.source)
+        with database.write() as connection:
+            staging.begin(connection)
+        wanted = Wanted(known=False, plan_id=staging.plan_id)
+        examiner = Examiner(self._source, People(database, ours.NAME), wanted, b"")
+        with database.read() as connection:
+            parts = [examiner.examine(connection, one).joiners for one in self._batches]
 
         def stage() -> int:
             with database.write() as connection:
-                staging.begin(connection)
-                return sum(staging.put(connection, part) for part in parts)
+                return sum(staging.put_joiners(connection, part) for part in parts)
 
         yield stage
         database.close()

@@ -96,7 +96,7 @@ class PlanBuilder:
             self._seen = Seen(*self._people.id_range(connection))
             self._staging.begin(connection)
             self.plan_id = self._staging.plan_id
-        wanted = Wanted(self._keys, selection.full, known=bool(self._seen))
+        wanted = Wanted(self._keys, selection.full, known=bool(self._seen), plan_id=self.plan_id)
         self._intake = Intake(
             source, self._staging, self._people, self._seen, self._vault, full=selection.full
         )

@@ -15,12 +15,13 @@ from typing import Any, NamedTuple, Self
 from sqlalchemy import Connection
 
 from scimport.digests import digest_name, digest_rows
-from scimport.model import Problem
+from scimport.model import ChangeKind, Problem, Status
 from scimport.plan.age import newest
 from scimport.plan.managers import MANAGER, manager_of
 from scimport.plan.records import Input, Mapper, Record, Row, Settle, key_texts
 from scimport.sources.base import Batch
 from scimport.state.people import Known, People
+from scimport.state.plans import ChangeRow
 from scimport.state.stretches import Stretch
 
 SLICE = 100
@@ -28,7 +29,7 @@ SLICE = 100
 
 
 class Candidate(NamedTuple):
-    """A record in scope that is not as last acknowledged, so far as its row tells.
+    """A record in scope that is not as last acknowledged, so far as its row tells, and no valid new one.
 
     Attributes:
         key: Its key.
@@ -55,6 +56,15 @@ class Candidate(NamedTuple):
     manager: str = ""
 
 
+def candidate(row: ChangeRow) -> Candidate:
+    """The record of somebody new, of what is staged for it."""
+    _, key, _, _, external_id, active, position, digest, _, body, name, manager = row
+    return Candidate(key, position, digest, None, body, (), external_id, active, name, manager)
+
+
+# Plain text, which drivers and what packs it take faster than members of an enumeration.
+_JOINER = (str(ChangeKind.JOINER), str(Status.PLANNED))
+
 Packed = tuple[Any, ...]
 """What came of some rows as plain tuples and arrays, which are pickled many times faster."""
 
@@ -68,11 +78,13 @@ class Examined(NamedTuple):
         out_of_scope: Those that the mapping passes over.
         same: Ids of the people whose rows are as last acknowledged.
         places: Where those rows are in the source.
-        candidates: All others, in the order of the source.
+        candidates: All others but the joiners, in the order of the source.
         as_of: The newest moment in the column ``as_of``, in seconds since 1970; ``None`` for none.
         digests: Digests of the rows that are as last acknowledged; left out when they are packed.
         recognised: Ids of the stretches that were not read.
         stretches: New ones.
+        joiners: What is staged for people who are new and valid, in the order of the source: rows, since in a
+            first load that is everybody.
     """
 
     taken: int
@@ -85,6 +97,7 @@ class Examined(NamedTuple):
     digests: Sequence[bytes] = ()
     recognised: Sequence[int] = ()
     stretches: Sequence[Stretch] = ()
+    joiners: Sequence[ChangeRow] = ()
 
     def packed(self) -> Packed:
         """The same, fit to be sent to another process."""
@@ -93,7 +106,7 @@ class Examined(NamedTuple):
         ]
         same, places, recognised = (array("q", some) for some in (self.same, self.places, self.recognised))
         new = [tuple(one) for one in self.stretches]
-        return (*self[:3], same, places, plain, self.as_of, (), recognised, new)
+        return (*self[:3], same, places, plain, self.as_of, (), recognised, new, self.joiners)
 
     @classmethod
     def unpacked(cls, packed: Packed) -> Self:
@@ -101,7 +114,8 @@ class Examined(NamedTuple):
         candidates = [
             Candidate._make((*one[:3], Known._make(one[3]), *one[4:]) if one[3] else one) for one in packed[5]
         ]
-        return cls._make((*packed[:5], candidates, *packed[6:9], [*map(Stretch._make, packed[9])]))
+        stretches = [*map(Stretch._make, packed[9])]
+        return cls._make((*packed[:5], candidates, *packed[6:9], stretches, packed[10]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +126,13 @@ class Wanted:
         keys: Rows with these keys alone; empty for all.
         full: All rows are mapped, changed or not.
         known: Whether anybody is known.
+        plan_id: The plan.
     """
 
     keys: Collection[str] = frozenset()
     full: bool = False
     known: bool = True
+    plan_id: str = ""
 
 
 class Examiner:
@@ -131,6 +147,7 @@ class Examiner:
 
     def __init__(self, source: Input, people: People, wanted: Wanted, digest_key: bytes) -> None:
         self._people, self._wanted, self._digest_key = people, wanted, digest_key
+        self._plan_id = wanted.plan_id
         self._mapper, self._fingerprint = Mapper(source), source.mapping.fingerprint
         self._names_manager = any(leaf.path == MANAGER for leaf in source.mapping.leaves)
         self._as_of = None if source.as_of is None else source.source.columns.index(source.as_of)
@@ -159,21 +176,40 @@ class Examiner:
         known = {one[0]: Known._make(one) for one in found if one[0] not in is_same}
         others = [n for n in range(len(rows)) if n not in is_same]
         changed = [Row(keys[n], positions[n], digests[n], known.get(n), rows[n]) for n in others]
-        candidates = [*map(self._candidate, self._records(changed, settle))]
-        out_of_scope = len(changed) - len(candidates)
-        unchanged = [one[3] for one in hits]
-        return Examined(len(batch.rows), len(rows), out_of_scope, same, places, candidates, as_of, unchanged)
+        candidates: list[Candidate] = []
+        joiners: list[ChangeRow] = []
+        for record in self._records(changed, settle):
+            self._sort_in(record, candidates, joiners)
+        out_of_scope = len(changed) - len(candidates) - len(joiners)
+        return Examined(
+            taken=len(batch.rows),
+            read=len(rows),
+            out_of_scope=out_of_scope,
+            same=same,
+            places=places,
+            candidates=candidates,
+            as_of=as_of,
+            digests=[one[3] for one in hits],
+            joiners=joiners,
+        )
 
     def _records(self, rows: Sequence[Row], settle: Settle | None) -> Iterator[Record]:
         for start in range(0, len(rows), SLICE):
             yield from self._mapper.records(rows[start : start + SLICE], settle)
 
-    def _candidate(self, record: Record) -> Candidate:
+    def _sort_in(self, record: Record, candidates: list[Candidate], joiners: list[ChangeRow]) -> None:
         key, position, digest, known, user, body, problems = record
         if problems:
-            return Candidate(key, position, digest, known, b"", problems)
+            candidates.append(Candidate(key, position, digest, known, b"", problems))
+            return
         name = digest_name(user["userName"], self._digest_key)
         manager = manager_of(user) if self._names_manager else ""
-        return Candidate(
-            key, position, digest, known, body, (), user["externalId"], user["active"], name, manager
+        external_id, active = user["externalId"], user["active"]
+        if known is None:
+            # The user's digest is made when the user is acknowledged: there is nothing to compare it with yet.
+            made = position, digest, b"", body, name, manager
+            joiners.append((self._plan_id, key, *_JOINER, external_id, active, *made))
+            return
+        candidates.append(
+            Candidate(key, position, digest, known, body, (), external_id, active, name, manager)
         )

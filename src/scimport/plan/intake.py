@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from sqlalchemy import Connection
 
 from scimport.codes import Code
 from scimport.model import Change, ChangeKind, Problem, Severity, Status
 from scimport.plan.compare import kind_of
-from scimport.plan.examine import Candidate, Examined
+from scimport.plan.examine import Candidate, Examined, candidate
 from scimport.plan.records import MAX_KEY, Input
 from scimport.plan.seen import Seen
 from scimport.plan.staging import Staging
 from scimport.state.people import Known, People
-from scimport.state.plans import Staged
+from scimport.state.plans import ChangeRow, Staged
 from scimport.state.vault import Vault
+
+_KEY: Final = 1
+"""Where the key stands in a row that is staged."""
 
 _DUPLICATE = b"duplicate"
 """Stands in the place of a row digest once a key has occurred with different contents."""
@@ -60,7 +64,7 @@ class Intake:
         self.as_of = max((one for one in (self.as_of, examined.as_of) if one is not None), default=None)
         repeated = self._seen.mark_all(examined.same, examined.places)
         self.unchanged += len(examined.same) - len(repeated)
-        again = self._stage(connection, examined.candidates)
+        again = self._stage_joiners(connection, examined.joiners, examined.candidates)
         if repeated:
             again += self._same(connection, [(examined.same[n], examined.places[n]) for n in repeated])
         if again:
@@ -72,6 +76,20 @@ class Intake:
         for number, position in repeated:
             key, person = known[number]
             yield Candidate(key, position, person.row_digest, person)
+
+    def _stage_joiners(
+        self, connection: Connection, joiners: Sequence[ChangeRow], others: Sequence[Candidate]
+    ) -> list[Candidate]:
+        """Stage records whose key has not occurred before; returns the others."""
+        keys = {row[_KEY] for row in joiners}
+        if len(keys) < len(joiners) or any(one.key in keys for one in others):
+            records = [*map(candidate, joiners), *others]
+            return self._stage(connection, sorted(records, key=lambda record: record.position))
+        again: list[Candidate] = []
+        if self._staging.put_joiners(connection, joiners) < len(joiners):
+            fresh = {row[_KEY]: candidate(row) for row in joiners}
+            again = self._not_staged(connection, fresh, [*map(joiner, fresh.values())])
+        return again + self._stage(connection, others) if others else again
 
     def _stage(self, connection: Connection, records: Sequence[Candidate]) -> list[Candidate]:
         """Stage records whose key has not occurred before; returns the others."""

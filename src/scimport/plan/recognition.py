@@ -13,7 +13,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from hashlib import blake2b
 from itertools import chain
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from sqlalchemy import Connection
 
@@ -23,6 +23,7 @@ from scimport.plan.records import Input, Settle
 from scimport.sources.base import Batch, Part, Piece
 from scimport.state.database import Database
 from scimport.state.people import People
+from scimport.state.plans import ChangeRow
 from scimport.state.stretches import Stretch, Stretches, number
 
 
@@ -63,6 +64,10 @@ def part_examiner(
         return [examiner.examine(connection, batch, settle) for batch in batches]
 
     return examine
+
+
+_POSITION: Final = 6
+"""Where the position stands in a row that is staged."""
 
 
 class Recognition:
@@ -186,7 +191,9 @@ class _Read:
         self.places: list[int] = []
         self.digests: list[bytes] = []
         self.candidates: list[Candidate] = []
+        self.joiners: list[ChangeRow] = []
         self._positions: list[int] = []
+        self._joined: list[int] = []
 
     def add(self, examined: Examined) -> None:
         """Some rows more."""
@@ -196,11 +203,14 @@ class _Read:
         self.places += examined.places
         self.digests += examined.digests
         self.candidates += examined.candidates
+        self.joiners += examined.joiners
         self._positions += [one.position for one in examined.candidates]
+        self._joined += [row[_POSITION] for row in examined.joiners]
 
     def has_candidate(self, begin: int, end: int) -> bool:
         """Whether somebody between two positions may have changed."""
-        return bisect_left(self._positions, begin) < bisect_left(self._positions, end)
+        found = self._positions, self._joined
+        return any(bisect_left(places, begin) < bisect_left(places, end) for places in found)
 
 
 def _together(parts: Sequence[_Part], read: _Read) -> Examined:
@@ -226,7 +236,17 @@ def _together(parts: Sequence[_Part], read: _Read) -> Examined:
         places += read.places[rows]
         if (count := next(records)) and not read.has_candidate(first + line, end):
             new.append(_stretch(digest, first + line, count, read, rows))
-    return Examined(taken, taken, out_of_scope, same, places, read.candidates, None, (), found, new)
+    return Examined(
+        taken=taken,
+        read=taken,
+        out_of_scope=out_of_scope,
+        same=same,
+        places=places,
+        candidates=read.candidates,
+        recognised=found,
+        stretches=new,
+        joiners=read.joiners,
+    )
 
 
 def _stretch(digest: bytes, first: int, records: int, read: _Read, rows: slice) -> Stretch:

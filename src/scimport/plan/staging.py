@@ -12,10 +12,11 @@ from scimport.model import Change, ChangeKind, Place, Problem, Status, placed
 from scimport.plan.names import Names
 from scimport.sources.base import Source
 from scimport.state.database import Database
-from scimport.state.plans import Plans, Staged
+from scimport.state.plans import ChangeRow, Plans, Staged
 
 _KIND_STATUS_ACTIVE = itemgetter(1, 2, 4)
 _NAME_DIGEST = itemgetter(9)
+_IS_ACTIVE, _ROW_NAME_DIGEST = itemgetter(5), itemgetter(10)
 _PAGE = 500
 
 
@@ -52,6 +53,14 @@ class Staging:
         self._tally.update(map(_KIND_STATUS_ACTIVE, changes))
         self.names.add(map(_NAME_DIGEST, changes))
         return self.plans.stage(connection, self.plan_id, changes)
+
+    def put_joiners(self, connection: Connection, rows: Sequence[ChangeRow]) -> int:
+        """Stage people who are new, as ``put`` does."""
+        active = sum(map(_IS_ACTIVE, rows))
+        self._tally[ChangeKind.JOINER, Status.PLANNED, True] += active
+        self._tally[ChangeKind.JOINER, Status.PLANNED, False] += len(rows) - active
+        self.names.add(map(_ROW_NAME_DIGEST, rows))
+        return self.plans.stage_rows(connection, rows)
 
     def uncount(self, changes: Iterable[Change]) -> None:
         """Changes that were passed over do not count."""

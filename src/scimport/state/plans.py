@@ -45,6 +45,9 @@ _CHANGE_COLUMNS = (
     "name_digest",
     "manager",
 )
+ChangeRow = tuple[str, str, str, str, str, bool, int, bytes, bytes, bytes, int, str]
+"""A change as it is staged: the plan's id, and the fields of :class:`scimport.model.Change`."""
+
 _PROBLEM_COLUMNS = tuple(column.name for column in problem.columns if column.name != "id")
 
 
@@ -202,11 +205,15 @@ class Plans:
 
     def stage(self, connection: Connection, plan_id: str, changes: Sequence[Change]) -> int:
         """Add changes to the plan, passing over keys that it has; returns how many were added."""
-        if self._vault.values is not Values.KEEP:
-            seal, name = self._vault.seal, self._pipeline
-            changes = [one._replace(body=seal(name, one.key, one.body)) for one in changes]
         # Drivers take plain strings faster than members of an enumeration.
         rows = [(plan_id, one[0], str(one[1]), str(one[2]), *one[3:]) for one in changes]
+        return self.stage_rows(connection, rows)
+
+    def stage_rows(self, connection: Connection, rows: Sequence[ChangeRow]) -> int:
+        """Add changes to their plan, as :meth:`stage` does."""
+        if self._vault.values is not Values.KEEP:
+            seal, name = self._vault.seal, self._pipeline
+            rows = [(*row[:9], seal(name, row[1], row[9]), *row[10:]) for row in rows]
         return self._database.insert_many(connection, change, _CHANGE_COLUMNS, rows)
 
     def staged(self, connection: Connection, plan_id: str, keys: Sequence[str]) -> dict[str, Staged]:
