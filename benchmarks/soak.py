@@ -43,10 +43,7 @@ CALLS = 6000
 FAULTS: dict[str, Any] = {"fail": {"rate": 0.05}, "cut_before": {"rate": 0.02}, "cut_after": {"rate": 0.02}}
 FAULTS |= {"throttle": {"rate": 0.01, "retry_after": 0.2}, "seed": 1}
 # So many leave in a day that the job would stop for accidental deletions.
-NOTIFICATION = {"key": "SyncNotificationSettings"}
-NOTIFICATION |= {
-    "value": '{"Enabled": true, "Recipients": "it@acme.example", "DeleteThresholdEnabled": false}'
-}
+ANY_DELETES = '{"Enabled": true, "Recipients": "it@acme.example", "DeleteThresholdEnabled": false}'
 FLAT = 1.25
 """How much larger the largest of what should stay the same may be than the smallest."""
 
@@ -221,7 +218,8 @@ def soak(count: int, last: int, folder: Path) -> list[str]:
             (project / name).parent.mkdir(parents=True, exist_ok=True)
             (project / name).write_text(text.replace("ENDPOINT", app["endpoint"]), encoding="utf-8")
         secrets = app["endpoint"].rpartition("/jobs/")[0] + "/secrets"
-        httpx.put(secrets, json={"value": [NOTIFICATION]}).raise_for_status()
+        setting = {"key": "SyncNotificationSettings", "value": ANY_DELETES}
+        httpx.put(secrets, json={"value": [setting]}).raise_for_status()
         httpx.post(f"{sandbox.base_url}/sandbox/faults", json=FAULTS).raise_for_status()
         town.join(count)
         day, ahead = 0, 0.0

@@ -74,8 +74,8 @@ def test_an_invalid_record_does_not_stop_the_others(workshop: Workshop) -> None:
     assert made.codes == [("contract-values", "2", 3), ("key-blank", "", 4), ("key-too-long", "9" * 256, 5)]
     assert made.changes == [
         ("1", "joiner", "planned"),
-        ("2", "invalid", "invalid"),
         ("5", "joiner", "planned"),
+        ("2", "invalid", "invalid"),
     ]
 
 

@@ -206,7 +206,7 @@ class Examiner:
         manager = manager_of(user) if self._names_manager else ""
         external_id, active = user["externalId"], user["active"]
         if known is None:
-            # The user's digest is made when the user is acknowledged: there is nothing to compare it with yet.
+            # The user's digest is made when the user is acknowledged: nothing is compared with it before.
             made = position, digest, b"", body, name, manager
             joiners.append((self._plan_id, key, *_JOINER, external_id, active, *made))
             return
