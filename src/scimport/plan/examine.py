@@ -7,6 +7,7 @@ source can be examined by several processes; what depends on the order is left t
 
 from __future__ import annotations
 
+import marshal
 from array import array
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -106,7 +107,9 @@ class Examined(NamedTuple):
         ]
         same, places, recognised = (array("q", some) for some in (self.same, self.places, self.recognised))
         new = [tuple(one) for one in self.stretches]
-        return (*self[:3], same, places, plain, self.as_of, (), recognised, new, self.joiners)
+        # Everybody in a first load: what the interpreter packs its own code with takes a third of the time.
+        joiners = marshal.dumps(self.joiners)
+        return (*self[:3], same, places, plain, self.as_of, (), recognised, new, joiners)
 
     @classmethod
     def unpacked(cls, packed: Packed) -> Self:
@@ -115,7 +118,8 @@ class Examined(NamedTuple):
             Candidate._make((*one[:3], Known._make(one[3]), *one[4:]) if one[3] else one) for one in packed[5]
         ]
         stretches = [*map(Stretch._make, packed[9])]
-        return cls._make((*packed[:5], candidates, *packed[6:9], stretches, packed[10]))
+        joiners = marshal.loads(packed[10])  # noqa: S302 - of a process that runs this program
+        return cls._make((*packed[:5], candidates, *packed[6:9], stretches, joiners))
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,12 +97,14 @@ class Order:
         """
         depths = self._depths()
         self._bring_forward()
-        waves: dict[tuple[int, int], array[int]] = {}
-        for n, place in enumerate(zip(self._ranks, depths, strict=True)):
+        waves: dict[tuple[int, int], array[int]] = {
+            place: array("q") for place in sorted(set(zip(self._ranks, depths, strict=True)))
+        }
+        add = {place: wave.append for place, wave in waves.items()}
+        for n, one in enumerate(zip(self._ranks, depths, strict=True)):
             if n not in self._left_out:
-                waves.setdefault(place, array("q")).append(self._ids[n])
-        for place in sorted(waves):
-            yield waves[place]
+                add[one](self._ids[n])
+        yield from filter(None, waves.values())
 
     def _manager(self, person: int) -> int:
         """The manager of a person among those to be sent."""
@@ -122,11 +124,12 @@ class Order:
             for one in reversed(path):
                 depth += 1
                 depths[one] = depth
-        for n, depth in enumerate(depths):
-            if depth == _NOBODY:
-                manager = self._manager(n)
-                depths[n] = 0 if manager == _NOBODY else depths[manager] + 1
-        return depths
+        # Most people manage nobody, and for them one look is enough.
+        above = {own: depths[n] + 1 for own, n in self._managers.items() if n not in self._left_out}
+        found = array("i", [above.get(named, 0) for named in self._named])
+        for one in self._cut:
+            found[one] = 0
+        return found
 
     def _bring_forward(self) -> None:
         """Joiners who manage a leaver are sent among the leavers."""
