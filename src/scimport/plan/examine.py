@@ -108,7 +108,7 @@ class Examined(NamedTuple):
         same, places, recognised = (array("q", some) for some in (self.same, self.places, self.recognised))
         new = [tuple(one) for one in self.stretches]
         # Everybody in a first load: what the interpreter packs its own code with takes a third of the time.
-        joiners = marshal.dumps(self.joiners)
+        joiners = marshal.dumps(tuple(self.joiners))
         return (*self[:3], same, places, plain, self.as_of, (), recognised, new, joiners)
 
     @classmethod
