@@ -35,7 +35,7 @@ from sandwich import one_core
 from scimport.apps.app import App
 from scimport.apps.auth import Anonymous
 from scimport.apps.bulk import bulk_request
-from scimport.apps.delivery import Options, deliver
+from scimport.apps.delivery import deliver
 from scimport.apps.hosts import check_endpoint
 from scimport.apps.outbox import MAX_OPERATIONS, Operation
 from scimport.model import DeliveryCounts
@@ -44,7 +44,7 @@ from scimport.state.outbox import Limits, StateOutbox
 from scimport.state.queue import Queue
 from scimport.state.schema import plan
 
-WORKERS = Options().workers
+WORKERS = 8  # more threads make a bare loop slower
 UNLIMITED = Limits("benchmark", burst=0, daily_calls=0)
 ENTRA = Limits("benchmark")
 """40 calls in 5 seconds (entra-facts 2.6)."""

@@ -69,7 +69,7 @@ class Options:
         sleep: Waits so many seconds, or until the event is set.
     """
 
-    workers: int = 8
+    workers: int = 16
     tries: int = 8
     first_tries: int = 5
     full_tries: int = 12
@@ -235,7 +235,7 @@ class _Run:
     def alone(self) -> AbstractContextManager[object]:
         """Let one worker at a time find out what is refused, until anything has been accepted.
 
-        An endpoint that refuses everything thus costs the calls of one request in pieces, not of eight.
+        An endpoint that refuses everything thus costs the calls of one request in pieces, not of all at once.
         """
         return nullcontext() if self.tally.successes else self._trial
 

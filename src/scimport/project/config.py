@@ -318,6 +318,16 @@ class EngineConfig(Config):
         return self
 
 
+def _by(value: object) -> object:
+    """Who examines alone is said in one word."""
+    return {"by": value} if isinstance(value, str) else value
+
+
+_Engine = Annotated[
+    EngineConfig, BeforeValidator(_by, json_schema_input_type=EngineConfig | Literal["processes", "dask"])
+]
+
+
 class PipelineConfig(Config):
     """A pipeline: from which source, by which mapping, to which app, when."""
 
@@ -357,7 +367,7 @@ class PipelineConfig(Config):
     notify: NotifyConfig | None = Field(
         default=None, description="Who is told when a run ends otherwise than well."
     )
-    engine: EngineConfig = Field(
+    engine: _Engine = Field(
         default_factory=EngineConfig,
         description="Who reads, maps and compares the records of a large source.",
     )
