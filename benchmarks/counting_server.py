@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
+import json
 import os
+import subprocess
+import sys
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from multiprocessing.connection import Connection
+from dataclasses import asdict, dataclass, field
 from time import monotonic
 
 _TAKEN = b"HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n"
@@ -115,51 +116,60 @@ class _Peer(asyncio.Protocol):
 class Served:
     """The server as the client's side sees it."""
 
-    def __init__(self, port: int, pipe: Connection) -> None:
-        self.port, self._pipe = port, pipe
-        self.url = f"http://127.0.0.1:{port}/scim/Bulk"
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self._process = process
+        self.port = int(self._line())
+        self.url = f"http://127.0.0.1:{self.port}/scim/Bulk"
 
     def report(self) -> Report:
         """What it has seen; it begins to count anew."""
-        self._pipe.send("report")
-        found: Report = self._pipe.recv()
-        return found
+        assert self._process.stdin is not None
+        self._process.stdin.write(b"report\n")
+        self._process.stdin.flush()
+        return Report(**json.loads(self._line()))
+
+    def _line(self) -> bytes:
+        assert self._process.stdout is not None
+        return self._process.stdout.readline()
 
 
 @contextmanager
 def serve(burst: int = 0, window: float = 1.0, latency: float = 0.0) -> Iterator[Served]:
-    """Serve in a process of its own, on another core where there is one.
+    """Serve in a process of its own that imports little, on another core where there is one.
 
     Args:
         burst: Calls that it takes in any window; 0 for no limit.
         window: Seconds of the window.
         latency: Seconds until it answers.
     """
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe()
-    process = context.Process(target=_main, args=(theirs, burst, window, latency), daemon=True)
-    process.start()
-    try:
-        yield Served(ours.recv(), ours)
-    finally:
-        process.terminate()
-        process.join()
+    command = [sys.executable, __file__, str(burst), str(window), str(latency)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        try:
+            yield Served(process)
+        finally:
+            process.terminate()
 
 
-def _main(pipe: Connection, burst: int, window: float, latency: float) -> None:
+def _main(burst: str, window: str, latency: str) -> None:
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    asyncio.run(_serve(pipe, _Counter(burst, window, latency)))
+    asyncio.run(_serve(_Counter(int(burst), float(window), float(latency))))
 
 
-async def _serve(pipe: Connection, counter: _Counter) -> None:
+async def _serve(counter: _Counter) -> None:
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: _Peer(counter), "127.0.0.1", 0)
 
     def answer() -> None:
-        pipe.recv()
-        pipe.send(counter.take())
+        if sys.stdin.readline():
+            print(json.dumps(asdict(counter.take())), flush=True)
+        else:  # whoever started this has ended
+            server.close()
 
-    loop.add_reader(pipe.fileno(), answer)
-    pipe.send(server.sockets[0].getsockname()[1])
+    loop.add_reader(sys.stdin.fileno(), answer)
+    print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
+
+
+if __name__ == "__main__":
+    _main(*sys.argv[1:])

@@ -162,7 +162,7 @@ def test_an_endpoint_that_denies_leaves_everybody_staged(site: Site) -> None:
 
 
 def test_a_stop_finishes_what_is_in_flight_and_can_be_resumed(site: Site) -> None:
-    people = _people(1000)
+    people = _people(2000)
     site.people("staff", people)
     site.faults(latency={"seconds": 0.4})
     stop = threading.Event()
@@ -174,9 +174,9 @@ def test_a_stop_finishes_what_is_in_flight_and_can_be_resumed(site: Site) -> Non
     with pytest.raises(Interrupted):
         site.run("staff", stop=stop, on_progress=after_the_first)
     accepted = len(site.directory("staff"))
-    assert 0 < accepted < 1000
+    assert 0 < accepted < 2000
     site.people("staff", [*people, ("new", "New", "A")])
-    assert site.run("staff").delivery.accepted == 1000 - accepted + 1
+    assert site.run("staff").delivery.accepted == 2000 - accepted + 1
     assert site.directory("staff") == _wanted([*people, ("new", "New", "A")])
 
 

@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ os.environ["DO_NOT_TRACK"] = "1"
 atexit.register(shutil.rmtree, os.environ["PREFECT_HOME"], ignore_errors=True)
 
 import httpx
+import prefect
 import pytest
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.exceptions import Pause
@@ -133,17 +134,59 @@ class Served:
 
 
 @pytest.fixture(scope="session")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """`scimport serve` of the sample project; killed at the end, which takes the server with it."""
+def empty_database(pytestconfig: pytest.Config) -> Path:
+    """A database of this version of Prefect with nothing in it, which is made once for all sessions.
+
+    That takes ten seconds. `make demo` and its test start without one.
+    """
+    assert pytestconfig.cache is not None
+    path = pytestconfig.cache.mkdir(f"prefect-{prefect.__version__}") / "prefect.db"
+    if not path.exists():
+        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+            upgrade = [sys.executable, "-m", "prefect", "server", "database", "upgrade", "--yes"]
+            subprocess.run(upgrade, env=environment(PREFECT_HOME=folder), check=True, capture_output=True)
+            copy_database(Path(folder) / path.name, Path(folder) / "whole.db")
+            (Path(folder) / "whole.db").rename(path)
+    return path
+
+
+def copy_database(origin: Path, path: Path) -> None:
+    """Copy an SQLite database, with what is in its log."""
+    with closing(sqlite3.connect(origin)) as source, closing(sqlite3.connect(path)) as target:
+        source.backup(target)
+
+
+_SERVED = ExitStack()
+"""What ends with the last test of this folder: an idle server takes much from all others."""
+
+
+def pytest_runtest_teardown(nextitem: pytest.Item | None) -> None:
+    """End the server that the tests of this folder share, after the last of them."""
+    if nextitem is None or Path(__file__).parent not in nextitem.path.parents:
+        _SERVED.close()
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Served:
+    """`scimport serve` of the sample project."""
     folder = tmp_path_factory.mktemp("served") / "project"
+    return _SERVED.enter_context(_serving(folder, empty_database))
+
+
+@contextmanager
+def _serving(folder: Path, empty: Path) -> Iterator[Served]:
+    """Serve the sample project; killed at the end, which takes the server with it."""
     assert scimport("init", folder).code == 0
+    copy_database(empty, home(open_project(folder)) / "prefect.db")
     serve = ("serve", "--json", "--port", free_port())
     process = start("--project", folder, *serve, PREFECT_RUNNER_POLL_FREQUENCY="1")
-    found = document(process)
-    yield Served(open_project(folder), found["api"], found)
-    _send_the_rest()
-    process.kill()
-    out, _ = process.communicate()
+    try:
+        found = document(process)
+        yield Served(open_project(folder), found["api"], found)
+        _send_the_rest()
+    finally:
+        process.kill()
+        out, _ = process.communicate()
     assert out == ""
     eventually(lambda: not [line for line in processes(folder) if "flows.watched" in line])
 
@@ -163,13 +206,12 @@ def document(process: subprocess.Popen[str]) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def database(served: Served) -> Callable[[Project], Path]:
-    """Give a project the database of the session's server, which takes ten seconds to make."""
+def database(empty_database: Path) -> Callable[[Project], Path]:
+    """Give a project a database of Prefect, with nothing in it."""
 
     def copy(project: Project) -> Path:
-        origin, path = (home(one) / "prefect.db" for one in (served.project, project))
-        with closing(sqlite3.connect(origin)) as source, closing(sqlite3.connect(path)) as target:
-            source.backup(target)
+        path = home(project) / "prefect.db"
+        copy_database(empty_database, path)
         return path
 
     return copy

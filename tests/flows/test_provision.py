@@ -156,14 +156,14 @@ def test_unexpected_errors_say_no_value(shop: Shop, pages: Pages, monkeypatch: p
 
 
 def test_ctrl_c_leaves_the_rest_to_the_next_run(shop: Shop, pages: Pages) -> None:
-    shop.people(500)
+    shop.people(1500)
     shop.slow(0.2)
     with pytest.raises(Interrupted):
         run(shop, on_progress=_interrupt)
     assert pages.run.state_name == "Failed"
     summary = run(shop)
     assert summary.delivery.remaining == 0
-    assert len(shop.users) == 500
+    assert len(shop.users) == 1500
     assert "resume" in dict(pages.tasks(4))
 
 

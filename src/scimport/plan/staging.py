@@ -62,6 +62,11 @@ class Staging:
         self.names.add(map(_ROW_NAME_DIGEST, rows))
         return self.plans.stage_rows(connection, rows)
 
+    def take_names(self) -> Names:
+        """The digests of the user names so far, which are needed once."""
+        names, self.names = self.names, Names()
+        return names
+
     def uncount(self, changes: Iterable[Change]) -> None:
         """Changes that were passed over do not count."""
         self._tally.subtract(map(_KIND_STATUS_ACTIVE, changes))
