@@ -174,6 +174,23 @@ def test_a_plan_of_some_keys_reads_every_line_and_removes_nothing(plant: Plant, 
     assert _stretches(plant) == before
 
 
+def test_a_byte_order_mark_is_one_at_the_beginning_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Two exports in one file: the first row of the second one has another key.
+    plant = Plant(tmp_path)
+    names = "encoding: utf-8-sig\nnames: [id, name, status, kind, boss, since]\n"
+    (plant.root / "sources" / "people.yml").write_text(SOURCE + names)
+    text = "\ufeff" + "\n".join(SAME[:60]) + "\n"
+    (plant.root / "people.csv").write_text(text * 2, encoding="utf-8")
+    plant.load()
+    counts = [plant.plan().summary.plan for _ in range(2)]
+    for module in (builder, recognition):
+        monkeypatch.setattr(module, "can_recognise", lambda *_: False)
+    assert counts == [plant.plan().summary.plan] * 2
+    assert (counts[0].unchanged, counts[0].repeated, counts[0].invalid) == (60, 59, 1)
+
+
 @pytest.mark.parametrize("duplicates", ["reject", "last"])
 @pytest.mark.parametrize("seed", range(3))
 def test_a_plan_is_the_same_as_if_every_line_were_read(

@@ -73,8 +73,8 @@ class CsvSource(FileSource):
                 yield Batch(reorder(rows), positions)
 
     def stretches(self, piece: Piece) -> Sequence[tuple[int, bytes]]:
-        """Cut a piece into stretches; none of one with the header, which is compared when it is read."""
-        if not piece.countable or piece.before < self._headers[piece.file].line:
+        """Cut a piece into stretches; none of the first one, whose header and byte order mark are no rows."""
+        if not piece.countable or piece.before <= self._headers[piece.file].line:
             return ()
         return [*stretches(piece.data, self._texts[piece.file].quotechar)]
 
