@@ -23,8 +23,9 @@ setup: .venv/ready ## Make .venv with everything in it
 demo: setup ## Run the main job on sample_data against the embedded sandbox
 	@$(BIN)/python sample_data/demo.py
 
+# With bytecode at hand, whatever the environment says: each worker and command would compile all files anew.
 test: setup ## Run all tests
-	@$(BIN)/python -m pytest -n 3
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 3
 
 lint: setup ## Check the style
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

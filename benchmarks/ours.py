@@ -24,7 +24,7 @@ from scimport.mappings.scim import json_schema
 from scimport.model import PlanCounts
 from scimport.plan import Input, Selection
 from scimport.plan.examine import SLICE
-from scimport.plan.records import Mapper, Row, key_text
+from scimport.plan.records import Mapper, Row, key_texts
 from scimport.project.project import Project
 from scimport.stages import PipelineRun
 from scimport.state import Database
@@ -105,10 +105,12 @@ def _bodies(source: Input) -> Iterator[bytes]:
     operations: list[Operation] = []
     mapper = Mapper(source)
     for batch in source.source.batches(SLICE):
-        picked = map(mapper.pick, batch.rows)
+        picked = [*map(mapper.pick, batch.rows)]
         rows = [
-            Row(key_text(values[0]), position, b"", None, values)
-            for values, position in zip(picked, batch.positions, strict=True)
+            Row(key, position, b"", None, values)
+            for key, position, values in zip(
+                key_texts(picked, mapper.key), batch.positions, picked, strict=True
+            )
         ]
         valid = (record for record in mapper.records(rows) if not record.problems)
         operations += [Operation(next(numbers), record.key, record.body) for record in valid]

@@ -75,6 +75,7 @@ class _Stages:
         made = [user for some in self._slices for user in source.mapping.users(some)]
         self._users = [user for user in made if isinstance(user, dict)]
         self._bodies = [orjson.dumps(user) for user in self._users]
+        self._is_valid = source.validator.of(source.mapping)
 
     def variants(self) -> Iterator[Variant]:
         yield _variant("extract: CSV", lambda: _read(self._source.source))
@@ -92,7 +93,7 @@ class _Stages:
         return sum(len(self._source.mapping.users(some)) for some in self._slices)
 
     def _validate(self) -> int:
-        return sum(map(self._source.validator.is_valid, self._users))
+        return sum(map(self._is_valid, self._users))
 
     def _serialise(self) -> int:
         operations = [Operation(n, "", orjson.dumps(user)) for n, user in enumerate(self._users)]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
+from enum import IntEnum
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +14,11 @@ from jinja2.exceptions import UndefinedError
 from markupsafe import Markup
 
 from scimport.mappings.values import CONVERTERS, ValueRefusedError, each, join, part, text
+
+
+class Grade(IntEnum):
+    ONE = 1
+
 
 EAST = timezone(timedelta(hours=2))
 
@@ -36,6 +42,7 @@ EAST = timezone(timedelta(hours=2))
         ("string", time(8, 30), "08:30:00"),
         ("string", UUID(int=1), "00000000-0000-0000-0000-000000000001"),
         ("reference", "https://acme.example", "https://acme.example"),
+        ("integer", Grade.ONE, 1),
         ("boolean", True, True),
         ("boolean", False, False),
         ("boolean", None, None),

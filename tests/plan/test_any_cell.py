@@ -20,6 +20,7 @@ from scimport.plan import Input
 from scimport.plan.records import Mapper, Record, Row, key_text
 from scimport.project.source_config import CsvSourceConfig
 from scimport.sources import compile_contract, open_source
+from scimport.sources.base import Columns
 
 EXAMPLES = int(os.environ.get("SCIMPORT_EXAMPLES", "100"))
 """How many: a hundred thousand were run by hand."""
@@ -82,3 +83,20 @@ def test_any_text_in_any_cell_survives_or_is_a_problem(records: Records, cells: 
         user = json.loads(record.body.decode("utf-8"))
         said = (user["externalId"], user.get("displayName", ""), user.get("title", ""))
         assert said == tuple(cell.strip() for cell in row)
+
+
+def test_half_a_character_is_a_problem(workshop: Workshop) -> None:
+    workshop.mapping(MAPPING)
+    project = workshop.project
+    mapping, validator = compiled(
+        project, project.pipeline("people"), COLUMNS, datetime(2026, 11, 23, tzinfo=UTC)
+    )
+    source = Columns(COLUMNS)
+    mapper = Mapper(Input(source, "id", mapping, validator, compile_contract({})))
+    rows = [Row(key, 1, b"", None, (key, "Ann", title)) for key, title in (("1", "\ud800"), ("2", "Boss"))]
+    wrong, right = mapper.records(rows)
+    assert [(one.field, one.message) for one in wrong.problems] == [
+        ("title", "has characters that no encoding has")
+    ]
+    assert (wrong.user, wrong.body) == ({}, b"")
+    assert json.loads(right.body)["title"] == "Boss"

@@ -193,6 +193,34 @@ def test_never_raises(value: object, kind: str) -> None:
     check(value, type="date", format="%d.%m.%Y")
 
 
+RULES: list[dict[str, Any]] = [
+    {"required": True},
+    {"values": ("a", "", "1")},
+    {"values": ("a", "b"), "required": True},
+    {"type": "date"},
+    {"type": "date", "required": True},
+    {"type": "date", "values": ("2026-02-01",)},
+    {"type": "date", "format": "%d.%m.%Y"},
+    {"pattern": "a*"},
+    *({"type": kind} for kind in GOOD),
+]
+CELLS = st.one_of(
+    st.sampled_from(["a", "b", "", None, "1", "2026-02-01", "01.02.2026", "true", "2026-02-30", 0, 1]),
+    ANYTHING,
+)
+
+
+@settings(max_examples=300)
+@given(st.data())
+def test_many_rows_hold_when_nothing_is_wrong_with_any(data: st.DataObject) -> None:
+    rules = data.draw(st.lists(st.sampled_from(RULES), max_size=4))
+    contract = compile_contract({str(n): ColumnContract(**rule) for n, rule in enumerate(rules)})
+    rows = data.draw(st.lists(st.tuples(*(CELLS for _ in contract.columns)), max_size=4))
+    texts = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    assert contract.holds(texts) is not any(map(contract.check, texts))
+    assert not (contract.holds(rows) and any(map(contract.check, rows)))
+
+
 @given(st.integers())
 def test_integers_as_text(value: int) -> None:
     assert check(str(value), type="integer") is None

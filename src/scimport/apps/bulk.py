@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from scimport.apps.outbox import MAX_OPERATIONS, Operation
 
 _OPENING = b'{"schemas":["urn:ietf:params:scim:api:messages:2.0:BulkRequest"],"Operations":['
-_CLOSING = b'],"failOnErrors":null}'
-_OPERATION = b'{"method":"POST","bulkId":"%d","path":"/Users","data":%b}'
+_OPERATION = b'{"method":"POST","bulkId":"%d","path":"/Users","data":'
+_CLOSING = b'}],"failOnErrors":null}'
 
 
 def bulk_request(operations: Sequence[Operation]) -> bytes:
@@ -30,5 +30,10 @@ def bulk_request(operations: Sequence[Operation]) -> bytes:
         raise ValueError(f"a bulk request holds 1 to {MAX_OPERATIONS} operations, not {len(operations)}")
     if len({operation.change_id for operation in operations}) < len(operations):
         raise ValueError("every operation of a bulk request needs a bulkId of its own")
-    parts = [_OPERATION % (operation.change_id, operation.body) for operation in operations]
-    return b"%b%b%b" % (_OPENING, b",".join(parts), _CLOSING)
+    # One copy of each user, into the request itself.
+    parts: list[bytes] = []
+    before = _OPENING
+    for number, _, body in operations:
+        parts += (before, _OPERATION % number, body)
+        before = b"},"
+    return b"".join((*parts, _CLOSING))

@@ -19,6 +19,7 @@ from scimport.mappings.compiler import TIMES, MappedLeaf, Parts, compile_parts
 from scimport.mappings.expression import Expression
 from scimport.mappings.marks import MarkError, spots, unmarked
 from scimport.mappings.scim import path_text
+from scimport.mappings.shape import Object
 from scimport.mappings.template import Loop, Probe
 from scimport.mappings.tree import Leaf, Origin
 from scimport.mappings.values import ValueRefusedError
@@ -110,6 +111,11 @@ class Mapping:
     def fields(self) -> tuple[Field, ...]:
         """The leaves that are no constants, in the order of the schema, with their parsed expressions."""
         return tuple(self._parts.fields)
+
+    @property
+    def shape(self) -> Object:
+        """What users are made of, with the places of the expressions of :attr:`fields`."""
+        return self._parts.shape
 
     @property
     def where(self) -> Leaf | None:

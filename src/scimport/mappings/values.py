@@ -105,7 +105,8 @@ def _whole(value: object) -> int | None:
     if isinstance(value, bool):
         return None
     if isinstance(value, int):
-        return value
+        # A plain int: a range looks for one of another class at each of its places.
+        return int(value)
     if isinstance(value, float | Decimal) and math.isfinite(value) and value == int(value):
         return int(value)
     return None

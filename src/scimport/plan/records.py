@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -93,6 +94,7 @@ class Mapper:
         self._mapping, self._validator, self._contract = source.mapping, source.validator, source.contract
         columns = tuple(dict.fromkeys((*source.mapping.columns, *source.contract.columns, source.key)))
         self._width = len(source.mapping.columns)
+        self._is_wider = len(columns) > self._width
         self._contracted = _chooser(columns, source.contract.columns)
         self._trim = source.trim
         self.key = columns.index(source.key)
@@ -107,28 +109,40 @@ class Mapper:
             rows: The rows.
             settle: Puts values in the places of the marks of ``unique``; without it each is taken for free.
         """
-        values = [_trimmed(row.values) if self._trim else row.values for row in rows]
-        users = self._mapping.users([row[: self._width] for row in values], keep_marks=settle is not None)
+        values = _all_trimmed(rows) if self._trim else [row.values for row in rows]
+        users = self._users(values, keep_marks=settle is not None)
         if settle is not None:
             settle(rows, users)
-        # Once a record: what nearly every record is takes no call that it does not need.
-        check, contracted, is_valid = self._contract.check, self._contracted, self._validator.is_valid
-        dumps, found = orjson.dumps, []
+        check, contracted, is_valid = self._contract.check, self._contracted, self._is_valid
+        # Once for all of them: what nearly every record is takes no call that it does not need.
+        sound = self._contract.holds([*map(contracted, values)])
+        found = []
         for (key, position, digest, known, _), cells, user in zip(rows, values, users, strict=True):
             if user is OUT_OF_SCOPE:
                 continue
             if (
                 0 < len(key) <= MAX_KEY
-                and not check(contracted(cells))
-                and isinstance(user, dict)
+                and (sound or not check(contracted(cells)))
+                and user.__class__ is dict
                 and is_valid(user)
                 and len(user["externalId"]) <= MAX_KEY
+                and (body := _json(user))
             ):
-                found.append(Record(key, position, digest, known, user, dumps(user), ()))
+                found.append(Record(key, position, digest, known, user, body, ()))
             else:
                 problems = self._problems(key, cells, user)
                 found.append(Record(key, position, digest, known, {}, b"", problems))
         return found
+
+    @cached_property
+    def _is_valid(self) -> Callable[[dict[str, Any]], bool]:
+        # Made when rows come, as the mapping's loop is.
+        return self._validator.of(self._mapping)
+
+    def _users(self, values: Sequence[Sequence[object]], *, keep_marks: bool) -> list[Result]:
+        if self._is_wider:
+            values = [row[: self._width] for row in values]
+        return self._mapping.users(values, keep_marks=keep_marks)
 
     def _problems(self, key: str, values: Sequence[object], user: Any) -> tuple[Problem, ...]:
         """What makes a record invalid: of its key, else its cells, else its user."""
@@ -172,8 +186,21 @@ def _chooser(
     return lambda row: tuple([row[place] for place in places])
 
 
-def _trimmed(values: Sequence[object]) -> Sequence[object]:
+def _json(user: dict[str, Any]) -> bytes:
+    """A user as JSON; empty for a text that no encoding has."""
     try:
-        return [*map(str.strip, values)]  # type: ignore[arg-type]  # text alone, as in a CSV file
+        return orjson.dumps(user)
     except TypeError:
-        return [value.strip() if isinstance(value, str) else value for value in values]
+        return b""
+
+
+def _all_trimmed(rows: Sequence[Row]) -> list[Sequence[object]]:
+    strip: Any = str.strip
+    try:
+        return [[*map(strip, row.values)] for row in rows]  # text alone, as in a CSV file
+    except TypeError:
+        return [_trimmed(row.values) for row in rows]
+
+
+def _trimmed(values: Sequence[object]) -> Sequence[object]:
+    return [value.strip() if isinstance(value, str) else value for value in values]

@@ -85,6 +85,11 @@ def test_pcase_is_idempotent_and_changes_case_only(words: list[str], separator: 
     assert pcase(cased) == cased
 
 
+@given(st.one_of(st.text("aBcMÄßéǆ-'", max_size=8), st.text()))
+def test_pcase_of_one_word_is_that_of_any_name(text: str) -> None:
+    assert pcase(text) == names._name(text, PARTICLES)
+
+
 @given(st.text())
 def test_pcase_takes_any_text(text: str) -> None:
     assert len(pcase(text).split()) == len(text.split())

@@ -56,8 +56,11 @@ def pcase(value: Any, particles: Collection[str] | None = None) -> Any:
     """
     if value.__class__ is not str:
         return _not_text(value)
+    # Nearly every name is one word, or two with a hyphen; what _name does with the others gives the same.
     if value.isalpha():
-        return _cased(value)
+        return value if value.istitle() and value[:2] != "Mc" else _cased(value)
+    if value.replace("-", "").isalpha():
+        return "-".join(map(_cased, value.split("-")))
     return _name(value, PARTICLES if particles is None else particles)
 
 
