@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -225,3 +227,14 @@ def test_without_a_name_nothing_is_run_and_a_change_makes_another_mapping(projec
     before = project.make(text).fingerprint
     project.write("functions.py", "def x(value): return 2\n")
     assert project.make(text).fingerprint != before
+
+
+def test_what_is_saved_again_within_a_second_is_what_runs(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    text = USER + '  title: "{{ Id | x }}"\nfunctions: [x]\n'
+    for number in (1, 2):
+        project.write("functions.py", f"def x(value): return 'v{number}'\n")
+        os.utime(project.root / "mappings" / "functions.py", (1_700_000_000, 1_700_000_000))
+        assert title(project.make(text), Id="1") == f"v{number}"

@@ -10,7 +10,6 @@ import hashlib
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
@@ -57,20 +56,19 @@ def load_functions(chain: Sequence[LoadedMapping], root: Path | None) -> Functio
         message = f"'functions' names {next(iter(named))}, and there is no {FILE}"
         raise ConfigError(first.problem(Code.MISSING_REFERENCE, message, hint="Write the function there."))
     source = read_text(root / FILE, FILE, Code.BAD_VALUE)
-    there = _run(root / FILE)
+    there = _run(root / FILE, source)
     if problems := list(_wrong(named, there)):
         raise ConfigError(problems)
     digest = hashlib.blake2b(source.encode(), digest_size=16).digest()
     return Functions({name: there[name] for name in named}, digest)
 
 
-def _run(path: Path) -> dict[str, Any]:
+def _run(path: Path, source: str) -> dict[str, Any]:
     """The names that the file defines. It is no module that anything could import."""
-    loader = SourceFileLoader("_scimport_functions", str(path))
-    module = ModuleType(loader.name)
+    module = ModuleType("_scimport_functions")
     try:
-        # Without the bytecode that is cached by second and size: what was edited just now must be what runs.
-        code = loader.source_to_code(loader.get_data(str(path)), str(path))  # type: ignore[no-untyped-call]
+        # A loader would take bytecode that it keeps by second and size: what was edited just now must run.
+        code = compile(source, str(path), "exec", dont_inherit=True)
         exec(code, vars(module))  # noqa: S102 - the file is trusted, see above
     except Exception as error:  # noqa: BLE001 - the file can raise anything
         lines = [
