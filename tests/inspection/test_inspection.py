@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from tests.sources.workbooks import write_workbook
@@ -272,3 +273,12 @@ def test_a_word_for_nothing_may_be_a_name(look: Look) -> None:
 def test_pattern_of_keys(look: Look, cell: str, count: int, rule: str) -> None:
     found = look("ID,x\n" + rows(",", count, cell, "a"))
     assert f"\n  ID: {rule}\n" in source_file(found, "p", "ID")
+
+
+def test_who_has_no_display_name_is_shown_by_the_other_names(look: Look) -> None:
+    header = "ID,First Name,Last Name,Preferred Name,Email\n"
+    full = look(header + rows(",", 9, "{n}", "Ann", "Lee", "Annie", "a{n}@acme.example"))
+    some = look(header + "1,Ann,Lee,,a1@acme.example\n2,Bo,Li,Bobby,a2@acme.example\n")
+    shown = [yaml.safe_load(mapping_file(one, "ID"))["user"]["displayName"] for one in (full, some)]
+    others = """default(row["First Name"] ~ ' ' ~ row["Last Name"], true)"""
+    assert shown == ['{{ row["Preferred Name"] }}', f'{{{{ row["Preferred Name"] | {others} }}}}']

@@ -173,10 +173,13 @@ def _active(found: Inspection) -> Iterator[str]:
 
 def _tree(found: Inspection, key: str) -> Iterator[str]:
     made = {meaning: _leaf(found, meaning, name) for name, meaning in found.meanings.items()}
-    if "displayName" not in made:
-        # Entra takes nobody without one.
-        names = [column.name for column in map(found.named, _NAMES) if column] or [_user_column(found) or key]
+    # Entra takes nobody without one.
+    names = [column.name for column in map(found.named, _NAMES) if column] or [_user_column(found) or key]
+    if (shown := found.named("displayName")) is None:
         made["displayName"] = " ".join(map(_expression, names))
+    elif shown.full < shown.cells:
+        others = " ~ ' ' ~ ".join(map(reference, names))
+        made["displayName"] = _expression(shown.name, f" | default({others}, true)")
     for name in ("displayName", "nickName", "title", "userType", "preferredLanguage", "locale", "timezone"):
         yield from [f"  {name}: {quoted(made[name])}"] if name in made else []
     for group in ("name", "enterprise"):
