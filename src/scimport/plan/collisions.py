@@ -39,8 +39,7 @@ def refuse_user_names(
     """Refuse whoever would get a ``userName`` that another person has, or gets first."""
     taken = [] if nobody_known else references.taken_names(connection)
     staging.refuse(connection, [(one.key, _taken(one.holder, given_up=one.is_given_up)) for one in taken])
-    repeated = staging.take_names().repeated()
-    if repeated:
+    if repeated := staging.take_names().repeated():
         named = references.named(connection, repeated)
         by_name = groupby(sorted(named, key=attrgetter("name_digest")), attrgetter("name_digest"))
         for _, group in by_name:
