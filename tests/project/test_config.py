@@ -46,6 +46,14 @@ def test_defaults_of_a_pipeline() -> None:
     assert (config.app.bucket_full_wait, config.app.trusted_hosts) == (300.0, ())
 
 
+@pytest.mark.parametrize("by", ["processes", "dask"])
+def test_who_examines_is_said_in_one_word_too(by: str) -> None:
+    pipeline = {"source": "a", "mapping": "b", "app": APP}
+    short, long = (PipelineConfig.model_validate(pipeline | {"engine": one}) for one in (by, {"by": by}))
+    assert short.engine == long.engine
+    assert short.engine.by == by
+
+
 def test_nothing_changes_after_loading() -> None:
     with pytest.raises(ValidationError):
         CsvSourceConfig(path="people.csv", key="id").min_rows = 5
