@@ -36,7 +36,7 @@ types: setup ## Check the types
 format: setup ## Put the code into shape
 	@$(BIN)/ruff check --fix-only . && $(BIN)/ruff format .
 
-bench: setup ## Measure everything beside its alternatives (half an hour; BENCH=--small is quick)
+bench: setup ## Measure everything beside its alternatives (some twenty minutes; BENCH=--small is quick)
 	@$(BIN)/python benchmarks/suite.py $(BENCH)
 
 soak: setup ## Live a week of daily runs under faults (half an hour; SOAK="--people 3000" is shorter)
